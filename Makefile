@@ -1,0 +1,139 @@
+# chatd and the reactor below it. `make help` lists the targets.
+#
+# New files are picked up by name: reactor/*.c is the library, chat/*.c the
+# server, tests/test_*.c one Criterion binary each, tests/fuzz_*.c one fuzz
+# target each, other tests/*.c are helpers of them, executable tests/*.sh are
+# tests too, reactor/examples/*.c one program each.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+# Warnings don't stop a build of the released sources with a compiler newer than they are; .ci/run
+# and whoever works on them set WERROR=-Werror.
+WERROR ?=
+
+CLANG := $(findstring clang,$(shell $(CC) --version 2>/dev/null))
+# -Wvla: a stack that grows with input has no limit. -Wjump-misses-init: a task's step is entered by
+# a jump past its declarations; clang has no such warning.
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+            $(if $(CLANG),,-Wjump-misses-init) $(WERROR)
+# NDEBUG is defined nowhere: asserts state invariants, are cheap, and stay on in the release build.
+# What the tests run is therefore what is shipped.
+COMPILE = $(CC) -std=gnu11 $(WARNINGS) -I. $(CPPFLAGS) $(CFLAGS)
+
+objects   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $2,$(wildcard $1)))
+programs  = $(patsubst %.c,$(BUILD)/%,$(wildcard $1))
+REACTOR  := $(call objects,reactor/*.c)
+CHAT     := $(call objects,chat/*.c,chat/main.c)
+HELPERS  := $(call objects,tests/*.c,$(wildcard tests/test_*.c tests/fuzz_*.c))
+CHATLOAD := $(call objects,tools/chatload*.c)
+TESTS    := $(call programs,tests/test_*.c)
+FUZZERS  := $(call programs,tests/fuzz_*.c)
+EXAMPLES := $(call programs,reactor/examples/*.c)
+SCRIPTS  := $(wildcard tests/*.sh tests/*/*.sh)
+LIBCHAT  := $(if $(CHAT),$(BUILD)/libchat.a)
+LIBRARY  := $(if $(REACTOR),$(BUILD)/libreactor.a)
+CHATD    := $(if $(wildcard chat/main.c),$(BUILD)/chatd)
+LOADTEST := $(if $(CHATLOAD),$(BUILD)/chatload)
+
+all: $(LIBRARY) $(CHATD) $(LOADTEST) ## release build: chatd, chatload, libreactor.a
+
+run: $(BUILD)/chatd ## build and start chatd; options in ARGS='...'
+	exec $< $(ARGS)
+
+setup: ## install what the tests need and is missing (Criterion, telnet, nc, ...)
+	tools/setup test
+
+setup-lint: ## the same for lint, clang and the fuzz targets
+	tools/setup lint
+
+# `make -j setup test` has to install Criterion before it compiles what includes it.
+AFTER_SETUP := $(filter setup,$(MAKECMDGOALS))
+$(TESTS:=.o) $(HELPERS) run-tests: | $(AFTER_SETUP)
+
+test: run-tests ## build and run all tests; ends with `N passed, N failed`
+run-tests: $(TESTS) $(EXAMPLES) $(CHATD) $(LOADTEST)
+	CC='$(CC)' CHATD='$(CHATD)' BUILD='$(BUILD)' tests/run $(BUILD)/results $(SCRIPTS) $(TESTS)
+
+# -fno-sanitize-recover: undefined behaviour ends the test instead of only being printed.
+# detect_stack_use_after_return: the only thing that catches a task that keeps a pointer to a local.
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+asan: | $(AFTER_SETUP) ## all tests again under the address and undefined behaviour sanitizers
+	ASAN_OPTIONS=detect_stack_use_after_return=1:detect_leaks=1:$$ASAN_OPTIONS \
+	UBSAN_OPTIONS=print_stacktrace=1:$$UBSAN_OPTIONS \
+	$(MAKE) test BUILD=$(BUILD)/asan CFLAGS='$(SANITIZE)'
+
+FUZZ_SECONDS ?= 20
+fuzz: ## run every fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
+	$(MAKE) run-fuzzers CC=clang BUILD=$(BUILD)/fuzz CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link'
+run-fuzzers: $(FUZZERS)
+	for target in $(FUZZERS); do tests/fuzz $$target $(FUZZ_SECONDS) || exit 1; done
+
+examples: $(EXAMPLES) ## the small programs of reactor/examples
+
+SOURCES := $(wildcard reactor/*.[ch] reactor/examples/*.[ch] chat/*.[ch] tests/*.[ch] tools/*.[ch])
+lint: tidy ## format, house rules, clang-tidy, cppcheck
+	clang-format --dry-run -Werror $(SOURCES) $(wildcard tests/must*/*.c)
+	tools/static-analysis $(SOURCES)
+
+tidy: ## the mechanical part of the house rules: layers, lengths, names
+	tools/tidy
+
+ifneq ($(wildcard tools/bench),)
+bench: all ## performance as ratios, side by side in one run
+	BUILD='$(BUILD)' tools/bench
+endif
+
+install: all ## copy programs, library and headers below DESTDIR/PREFIX (/usr/local)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib include/reactor)
+	install $(CHATD) $(LOADTEST) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(wildcard reactor/*.h) $(DESTDIR)$(PREFIX)/include/reactor
+
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+$(BUILD)/chatd: $(BUILD)/chat/main.o
+$(BUILD)/chatload: $(CHATLOAD)
+$(EXAMPLES) $(TESTS) $(FUZZERS): %: %.o
+$(TESTS) $(FUZZERS): $(HELPERS)
+$(TESTS): LDLIBS += -lcriterion
+# The fuzzer's own main().
+$(FUZZERS): LDFLAGS += -fsanitize=fuzzer
+$(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(TESTS) $(FUZZERS): $(LIBCHAT) $(LIBRARY)
+	echo "  LINK $@"
+	$(COMPILE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
+$(BUILD)/libreactor.a: $(REACTOR)
+$(BUILD)/libchat.a: $(CHAT)
+$(BUILD)/lib%.a:
+	echo "  AR   $@"
+	rm -f $@
+	$(AR) rc $@ $^
+
+# -MMD -MP: each object brings the list of headers it was made of, and a removed header is no error.
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	echo "  CC   $<"
+	mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Changes only when the compiler or its flags do, and then everything is compiled again.
+$(BUILD)/flags: FORCE
+	mkdir -p $(@D)
+	echo '$(COMPILE)' | cmp -s - $@ || echo '$(COMPILE)' >$@
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+
+.PHONY: all run setup setup-lint test run-tests asan fuzz run-fuzzers examples lint tidy bench \
+        install clean help FORCE
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+# Objects of programs are intermediate files to make, which would remove them.
+.SECONDARY:
+# V=1 shows the commands.
+ifndef V
+.SILENT:
+endif
