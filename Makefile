@@ -26,6 +26,7 @@ programs  = $(patsubst %.c,$(BUILD)/%,$(wildcard $1))
 REACTOR  := $(call objects,reactor/*.c)
 CHAT     := $(call objects,chat/*.c,chat/main.c)
 HELPERS  := $(call objects,tests/*.c,$(wildcard tests/test_*.c tests/fuzz_*.c))
+LIBTESTS := $(if $(HELPERS),$(BUILD)/libtests.a)
 CHATLOAD := $(call objects,tools/chatload*.c)
 TESTS    := $(call programs,tests/test_*.c)
 FUZZERS  := $(call programs,tests/fuzz_*.c)
@@ -99,7 +100,7 @@ help: ## this list
 $(BUILD)/chatd: $(BUILD)/chat/main.o
 $(BUILD)/chatload: $(CHATLOAD)
 $(EXAMPLES) $(TESTS) $(FUZZERS): %: %.o
-$(TESTS) $(FUZZERS): $(HELPERS)
+$(TESTS) $(FUZZERS): $(LIBTESTS)
 $(TESTS): LDLIBS += -lcriterion
 # The fuzzer's own main().
 $(FUZZERS): LDFLAGS += -fsanitize=fuzzer
@@ -109,6 +110,7 @@ $(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(TESTS) $(FUZZERS): $(LIBCHAT) $(L
 
 $(BUILD)/libreactor.a: $(REACTOR)
 $(BUILD)/libchat.a: $(CHAT)
+$(BUILD)/libtests.a: $(HELPERS)
 $(BUILD)/lib%.a:
 	echo "  AR   $@"
 	rm -f $@

@@ -1,0 +1,106 @@
+#!/bin/sh
+# A checker that finds nothing is trusted without reason: here every rule of
+# tools/tidy meets a tree that breaks it, and one that doesn't.
+set -u
+tidy=$PWD/tools/tidy
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+
+fresh_tree()
+{
+    rm -rf "$tree"
+    mkdir -p "$tree/reactor" "$tree/chat" "$tree/tests" "$tree/tools"
+}
+
+verdict() # STATUS NAME
+{
+    if [ "$1" = 0 ]; then
+        echo "ok - $2"
+    else
+        echo "not ok - $2"
+        echo "$output" | sed 's/^/# /'
+    fi
+}
+
+# Checks a tree that holds FILE alone.
+check() # FILE TEXT: in the form of printf(1)
+{
+    fresh_tree
+    # shellcheck disable=SC2059 # the text is a format
+    printf "$2" >"$tree/$1"
+    output=$("$tidy" "$tree")
+}
+
+# Expects one finding, at LINE of FILE.
+finds() # FILE LINE WORDS TEXT
+{
+    check "$1" "$4"
+    status=$?
+    [ $status = 1 ] && [ "$(echo "$output" | grep -vc ^tidy:)" = 1 ] &&
+        echo "$output" | grep -q "^$1:$2: .*$3"
+    verdict $? "$1:$2: $3"
+}
+
+# Expects none.
+accepts() # FILE WHAT TEXT
+{
+    check "$1" "$3"
+    verdict $? "accepts $2"
+}
+
+repeated() # COUNT LINE
+{
+    line=$2 awk -v n="$1" 'BEGIN { while (n--) printf "%s", ENVIRON["line"] }'
+}
+
+task_macros() # COUNT
+{
+    printf '/* task: x. */\n#ifndef REACTOR_TASK_H\n'
+    repeated "$1" '#define TASK_X() 1\n'
+}
+
+# One line a rule: the file and line that are named, a piece of the finding, the file's text.
+finds reactor/wheel.c 1 'from above' '#include "reactor/loop.h"\n'
+finds reactor/clock.c 1 'from above' '#include "reactor/wheel.h"\n'
+finds reactor/loop.c 1 'from above' '#include "chat/text.h"\n'
+finds chat/text.c 1 'from above' '#include "chat/room.h"\n'
+finds chat/text.c 1 'has no floor' '#include "tests/harness.h"\n'
+finds reactor/novelty.c 1 'has no floor' 'int novelty;\n'
+finds tools/report.c 1 'may not' '#include "tests/harness.h"\n'
+finds notes.txt 1 'has no place' 'x\n'
+
+finds reactor/loop.c 1 'calls epoll_wait' 'x = epoll_wait(1);\n'
+finds chat/server.c 2 'calls clock_gettime' '\nx = clock_gettime(1);\n'
+finds chat/server.c 1 'calls malloc' 'x = malloc(1);\n'
+finds reactor/sim.c 1 'calls read' 'x = read(1);\n'
+finds tests/test_x.c 1 'calls strcpy' 'strcpy(a, b);\n'
+finds tests/test_x.c 1 'calls usleep' 'usleep(1);\n'
+finds tests/x.sh 1 'sleeps' 'true; sleep 1\n'
+
+finds reactor/list.c 1 'columns' '%0101d\n'
+finds reactor/list.c 1 'has a tab' '\tint x;\n'
+finds reactor/list.c 2 'ends in blanks' 'int x;\nint y; \n'
+finds reactor/list.c 2 'without a newline' 'int x;\nint y;'
+finds reactor/list.c 601 'split the file' "$(repeated 600 'int x;\n')int y;\n"
+finds reactor/list.c 74 '71 lines' "int f(void)\n{\n$(repeated 71 'x();\n')}\n"
+finds reactor/list.h 1 'no comment' '#ifndef REACTOR_LIST_H\n'
+finds reactor/list.h 2 'guard' '/* list: a ring. */\n#ifndef LIST_H\n'
+finds reactor/list.c 1 'typedef' 'typedef struct list list;\n'
+finds reactor/list.c 1 'for tests' '#ifdef TESTING\n'
+finds reactor/list.c 1 'a note' '/* TO''DO: finish */\n'
+finds tests/x.md 1 'one machine' 'see /ho''me/ann/chatd\n'
+finds reactor/task.h 9 'seventh' "$(task_macros 7)"
+
+accepts reactor/loop.c 'lower floors and the left' \
+    '#include "reactor/loop.h"\n#include "reactor/debug.h"\n#include "reactor/sys.h"\n'
+accepts tests/test_x.c 'everything in a test' '#include "chat/text.h"\n#include "tests/harness.h"\n'
+accepts reactor/loop.c 'a call through the door' 'x = sys->read(1) + sys.send(2) + thread(3);\n'
+accepts reactor/loop.c 'a call in a comment or a text' '/* read(1);\n read(2) */ x = "read(3)";\n'
+accepts reactor/sys.c 'calls in the real door' 'x = read(1);\ny = malloc(2);\n'
+accepts reactor/sim.c 'memory in the simulated door' 'x = malloc(1);\n'
+accepts reactor/list.h 'a header as it should be' \
+    '/* list: a ring. */\n#ifndef REACTOR_LIST_H\n#define REACTOR_LIST_H\n#endif\n'
+accepts reactor/list.c '70 lines, 100 columns' "%0100d\nint f(void)\n{\n$(repeated 70 'x();\n')}\n"
+accepts reactor/list.c '600 lines' "$(repeated 600 'int x;\n')"
+accepts reactor/list.c 'code points, not bytes' "/* $(repeated 90 'é') */\n"
+accepts reactor/task.h 'six macros' "$(task_macros 6)"
