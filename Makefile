@@ -68,14 +68,15 @@ FUZZ_SECONDS ?= 20
 fuzz: ## run every fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
 	$(MAKE) run-fuzzers CC=clang BUILD=$(BUILD)/fuzz CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link'
 run-fuzzers: $(FUZZERS)
-	for target in $(FUZZERS); do tests/fuzz $$target $(FUZZ_SECONDS) || exit 1; done
+	printf '%s\n' $(FUZZERS) | xargs -P "$$(nproc)" -I '{}' tests/fuzz '{}' $(FUZZ_SECONDS)
 
 examples: $(EXAMPLES) ## the small programs of reactor/examples
 
-SOURCES := $(wildcard reactor/*.[ch] reactor/examples/*.[ch] chat/*.[ch] tests/*.[ch] tools/*.[ch])
-lint: tidy ## format, house rules, clang-tidy, cppcheck
-	clang-format --dry-run -Werror $(SOURCES) $(wildcard tests/must*/*.c)
-	tools/static-analysis $(SOURCES)
+lint: ## format, house rules, cppcheck, clang-tidy
+	tools/lint
+
+format: ## let clang-format write the format that lint asks for
+	find reactor chat tests tools -name '*.[ch]' | xargs clang-format -i
 
 tidy: ## the mechanical part of the house rules: layers, lengths, names
 	tools/tidy
@@ -129,7 +130,7 @@ $(BUILD)/flags: FORCE
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 
-.PHONY: all run setup setup-lint test run-tests asan fuzz run-fuzzers examples lint tidy bench \
+.PHONY: all run setup setup-lint test run-tests asan fuzz run-fuzzers examples lint format tidy bench \
         install clean help FORCE
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:

@@ -75,7 +75,7 @@ finds chat/server.c 1 'calls malloc' 'x = malloc(1);\n'
 finds reactor/sim.c 1 'calls read' 'x = read(1);\n'
 finds tests/test_x.c 1 'calls strcpy' 'strcpy(a, b);\n'
 finds tests/test_x.c 1 'calls usleep' 'usleep(1);\n'
-finds tests/x.sh 1 'sleeps' 'true; sleep 1\n'
+finds tests/x.sh 1 'sleeps' 'true; sl''eep 1\n'
 
 finds reactor/list.c 1 'columns' '%0101d\n'
 finds reactor/list.c 1 'has a tab' '\tint x;\n'
@@ -97,7 +97,8 @@ accepts tests/test_x.c 'everything in a test' '#include "chat/text.h"\n#include 
 accepts reactor/loop.c 'a call through the door' 'x = sys->read(1) + sys.send(2) + thread(3);\n'
 accepts reactor/loop.c 'a call in a comment or a text' '/* read(1);\n read(2) */ x = "read(3)";\n'
 accepts reactor/sys.c 'calls in the real door' 'x = read(1);\ny = malloc(2);\n'
-accepts reactor/sim.c 'memory in the simulated door' 'x = malloc(1);\n'
+accepts reactor/sim_poll.c 'memory in the simulated door' 'x = malloc(1);\n'
+accepts reactor/sim_poll.c 'a private header of the module' '#include "reactor/sim_inside.h"\n'
 accepts reactor/list.h 'a header as it should be' \
     '/* list: a ring. */\n#ifndef REACTOR_LIST_H\n#define REACTOR_LIST_H\n#endif\n'
 accepts reactor/list.c '70 lines, 100 columns' "%0100d\nint f(void)\n{\n$(repeated 70 'x();\n')}\n"
