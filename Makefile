@@ -130,8 +130,8 @@ $(BUILD)/flags: FORCE
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 
-.PHONY: all run setup setup-lint test run-tests asan fuzz run-fuzzers examples lint format tidy bench \
-        install clean help FORCE
+.PHONY: all run setup setup-lint test run-tests asan fuzz run-fuzzers examples lint format tidy \
+        bench install clean help FORCE
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 # Objects of programs are intermediate files to make, which would remove them.
