@@ -1,0 +1,218 @@
+/*
+ * task: coroutine-like state machines. Floor 3.
+ *
+ * A task is a struct with the locals, and a step function that reads from top
+ * to bottom as if it blocked. At an await that isn't ready the step notes the
+ * line, returns, and is later called again to go on at that line. A parked task
+ * is this struct and nothing else: no stack.
+ *
+ *     struct greeter {
+ *         struct task task;
+ *         struct frame frame;
+ *         int rc;
+ *     };
+ *
+ *     static int greeter_step(struct task *task)
+ *     {
+ *         struct greeter *const self = container_of(task, struct greeter, task);
+ *
+ *         TASK_BEGIN();
+ *         TASK_AWAIT(self->rc, task_sleep(task, 3 * NS_PER_SECOND));
+ *         if (self->rc < 0)
+ *             TASK_RETURN(self->rc);
+ *         puts("hello");
+ *         TASK_END();
+ *     }
+ *
+ *   +--------------------------- the rules of a step ----------------------------+
+ *   | 1. Its parameters are named `task` and `self`; `self` has a member `frame`.|
+ *   | 2. Only `struct x *const self = ...` may stand before TASK_BEGIN.          |
+ *   | 3. Locals don't survive an await. What must, is a member of self.          |
+ *   | 4. No await inside a nested switch; never two on one line.                 |
+ *   | 5. An await's arguments have no side effects: it is called again.          |
+ *   | 6. Leave through TASK_RETURN or TASK_END, never through a bare return.     |
+ *   +----------------------------------------------------------------------------+
+ * Breaking 2 (with a jumped-over local), 4 or a missing begin or end doesn't
+ * compile; tests/must_not_compile shows each. A step may await another step: the inner frame is a
+ * member of the outer's struct, zeroed before its first use, the task is the same.
+ *
+ * An awaitable is a function whose first parameter is the task and which
+ * answers TASK_PENDING or its result. Pending, it has done nothing but link the
+ * task's waiter on one wait list. It is called again after every wake-up,
+ * because a wake-up is only a hint. It asks in this order: cancelled? ready?
+ * deadline passed? So cancel beats success beats timeout, and a cancelled await
+ * has taken nothing.
+ */
+#ifndef REACTOR_TASK_H
+#define REACTOR_TASK_H
+
+#include <limits.h>
+
+#include "reactor/loop.h"
+
+/* An awaitable's answer "not yet"; every other is 0, a count or -errno. */
+enum { TASK_PENDING = INT_MIN };
+
+/* Where a step goes on: 0 is its beginning. Zero it before the step's first call. */
+struct frame {
+    uint32_t resume;
+};
+
+struct task;
+struct task_group;
+
+typedef int task_step(struct task *task);
+
+/* A limit on the awaits of a stretch of a task, kept in its frame: task_deadline_open. */
+struct deadline {
+    struct deadline *outer;
+    int64_t at_ns; /* the nearest of this one and those around it */
+};
+
+/* Tasks that wait for the same thing, the longest waiting first. */
+struct wait_list {
+    struct list tasks;
+};
+
+enum task_flag {
+    TASK_CANCELLED = 1, /* a level: set once, never cleared */
+    TASK_WOKEN = 2, /* a wake-up is under way from the list it waits on */
+    TASK_SLEEPING = 4, /* in task_sleep; `until_ns` is valid */
+    TASK_ENDED = 8 /* `result` is valid, the step isn't called any more */
+};
+
+struct task {
+    struct timer wake; /* its callback runs the step; its time is the nearest limit */
+    struct list waiter; /* on the one wait list it waits on */
+    struct loop *loop;
+    task_step *step;
+
+    /* Limits. */
+    int64_t until_ns; /* end of the sleep */
+    struct deadline *deadlines; /* innermost first */
+    int64_t cancel_ns; /* until when a shielded clean-up may run */
+
+    /* Who owns it, and what it owns. */
+    struct task_group *group; /* NULL before it is spawned */
+    struct list sibling; /* among the group's children, then among its failures */
+    struct task_group *groups; /* those it opened, the latest first */
+
+    int result; /* what the step returned: 0, a count or -errno */
+    uint8_t flags; /* enum task_flag, or-ed */
+    uint8_t shielded; /* how deep */
+};
+
+/* The switch key: 64 bits wide, so that an await inside a nested switch over an int is an
+ * overflowing case label, which both compilers warn of by default. */
+#define TASK_KEY(line) ((UINT64_C(1) << 32) + (uint64_t)(line))
+
+#define TASK_BEGIN()                        \
+    switch (TASK_KEY(self->frame.resume)) { \
+    default:                                \
+        task_resumed_nowhere();             \
+    case TASK_KEY(0):
+
+/* Sets `result` to what `call` answers, and parks the task while that is TASK_PENDING. */
+#define TASK_AWAIT(result, call)                                               \
+    while (((result) = (call)) == TASK_PENDING) {                              \
+        static const struct site task_site_here = {__FILE__, __LINE__, #call}; \
+        self->frame.resume = __LINE__;                                         \
+        return task_park(task, &task_site_here);                               \
+    case TASK_KEY(__LINE__):;                                                  \
+    }
+
+#define TASK_RETURN(value)      \
+    do {                        \
+        self->frame.resume = 0; \
+        return (value);         \
+    } while (0)
+
+#define TASK_END()          \
+    }                       \
+    self->frame.resume = 0; \
+    return 0
+
+/* Awaitables every task has. Each may suspend; each answers -ECANCELED or -ETIMEDOUT too. */
+
+/* Sleeps `duration_ns` (measured from the first call; 0: until the next turn). Returns 0. */
+int task_sleep(struct task *task, int64_t duration_ns);
+
+/* Limits. */
+
+/* From here to the matching close, awaits that would wait longer than `duration_ns` answer
+ * -ETIMEDOUT, each of them: an expired deadline stays so. They nest, the nearest wins, and the
+ * innermost is closed first. `deadline` is part of the task's frame. */
+void task_deadline_open(struct task *task, struct deadline *deadline, int64_t duration_ns);
+
+/* Ends it. Returns true if this deadline had passed, and not just one around it. */
+bool task_deadline_close(struct task *task, struct deadline *deadline);
+
+/* Cancels `task`: every await from now on ends with -ECANCELED, but for a join, which passes it on,
+ * and for shielded ones until `cancel_ns` (an instant; the past: no clean-up time). A second
+ * call may only bring that nearer. It is woken; nothing runs before the next batch. */
+void task_cancel(struct task *task, int64_t cancel_ns);
+
+/* Between the two, awaits ignore a cancel until its deadline: for clean-up that has to wait. */
+void task_shield(struct task *task);
+void task_unshield(struct task *task);
+
+/* True if awaits end with -ECANCELED now. */
+bool task_cancelled(const struct task *task);
+
+/* True if the nearest deadline has passed. */
+bool task_expired(const struct task *task);
+
+static inline bool task_ended(const struct task *task)
+{
+    return task->flags & TASK_ENDED;
+}
+
+/* Where the task is parked, NULL while it runs or before it started. */
+static inline const struct site *task_where(const struct task *task)
+{
+    return task->wake.callback.where;
+}
+
+/* For those who write awaitables. */
+
+void wait_list_init(struct wait_list *list);
+
+/* Whether `task` is the next to take what the list is waited on for: it is the first, or would be. */
+bool wait_list_is_next(const struct wait_list *list, const struct task *task);
+
+/* Wakes the first, or all. It keeps its place until its await ends. */
+void wait_list_wake_first(struct wait_list *list);
+void wait_list_wake_all(struct wait_list *list);
+
+/*
+ * The end of every awaitable: settles what its answer is. With `ready` (the caller looked) the
+ * answer is 0 and the caller takes; else -ECANCELED, -ETIMEDOUT, or TASK_PENDING with the task
+ * linked on `list`, behind those who already wait. Whatever ends the await unlinks the task, and
+ * passes a wake-up it didn't use to the next.
+ */
+int task_wait(struct task *task, struct wait_list *list, bool ready);
+
+/* Like task_wait, for an await that ends neither by cancel nor by deadline (join): it links the task
+ * while not `ready`. */
+int task_wait_regardless(struct task *task, struct wait_list *list, bool ready);
+
+/* Makes a task due in the next batch whatever it waits for; it looks again. */
+void task_wake(struct task *task);
+
+/* For the macros and for task_group. */
+
+/* Notes where the task stands, innermost await first, and returns TASK_PENDING. */
+int task_park(struct task *task, const struct site *site);
+
+/* Ends the program: a frame was resumed at a line that is no await (it was not zeroed, or it lies in
+ * memory that was reused). */
+_Noreturn void task_resumed_nowhere(void);
+
+/* Prepares `task`, whose memory may be anything, to be run by `run` in the next batch. */
+void task_start(struct task *task, struct loop *loop, const char *name, task_step *step,
+                void (*run)(struct callback *callback));
+
+/* Runs one step. Returns true when it was the last: `result` is then set. */
+bool task_run_step(struct task *task);
+
+#endif
