@@ -1,0 +1,258 @@
+#include "reactor/broadcast.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "reactor/outbox.h"
+
+#define MEMBERS_MIN 4
+
+/* A chunk is at most this part of the backlog, so that dropping one is a small step. */
+#define BACKLOG_CHUNKS 16
+
+void broadcast_init(struct broadcast *broadcast, struct hub *hub, const char *name,
+                    size_t backlog_bytes)
+{
+    size_t chunk_max = backlog_bytes / BACKLOG_CHUNKS;
+    *broadcast = (struct broadcast){.hub = hub, .name = name, .backlog_bytes = backlog_bytes};
+    list_init(&broadcast->pass);
+    chunklog_init(&broadcast->log, &hub->pool,
+                  chunk_max > CHUNKLOG_SIZE_MIN ? chunk_max : CHUNKLOG_SIZE_MIN);
+}
+
+void broadcast_release(struct broadcast *broadcast)
+{
+    assert(broadcast->count == 0);
+    struct sys *sys = broadcast->hub->pool.sys;
+    list_remove(&broadcast->pass);
+    chunklog_release(&broadcast->log);
+    sys->release(sys, broadcast->members);
+    broadcast->members = NULL;
+    broadcast->capacity = 0;
+}
+
+static int reserve_member(struct broadcast *broadcast)
+{
+    if (broadcast->count < broadcast->capacity)
+        return 0;
+    struct sys *sys = broadcast->hub->pool.sys;
+    uint32_t capacity = broadcast->capacity ? 2 * broadcast->capacity : MEMBERS_MIN;
+    struct subscriber **grown =
+        sys->resize(sys, broadcast->members, capacity * sizeof(*broadcast->members));
+    if (!grown)
+        return -ENOMEM;
+    broadcast->members = grown;
+    broadcast->capacity = capacity;
+    return 0;
+}
+
+int broadcast_subscribe(struct broadcast *broadcast, struct subscriber *subscriber,
+                        struct outbox *outbox)
+{
+    int rc = reserve_member(broadcast);
+    if (rc < 0)
+        return rc;
+    *subscriber = (struct subscriber){.broadcast = broadcast,
+                                      .outbox = outbox,
+                                      .next = outbox->subscribers,
+                                      .cursor = broadcast->log.end,
+                                      .end = SUBSCRIBER_OPEN,
+                                      .index = broadcast->count};
+    outbox->subscribers = subscriber;
+    broadcast->members[broadcast->count++] = subscriber;
+    return 0;
+}
+
+/* Starts the pass anew from where it is: all members are to be served once more. */
+static void start_pass(struct broadcast *broadcast)
+{
+    broadcast->left = broadcast->count;
+    if (!list_linked(&broadcast->pass))
+        list_append(&broadcast->pass, &broadcast->hub->passes);
+}
+
+void broadcast_trim_soon(struct broadcast *broadcast)
+{
+    if (!list_linked(&broadcast->pass))
+        list_append(&broadcast->pass, &broadcast->hub->passes);
+}
+
+static void leave_outbox(struct subscriber *subscriber)
+{
+    struct subscriber **link = &subscriber->outbox->subscribers;
+    while (*link != subscriber)
+        link = &(*link)->next;
+    *link = subscriber->next;
+}
+
+void broadcast_unsubscribe(struct subscriber *subscriber)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    assert(broadcast->members[subscriber->index] == subscriber);
+    leave_outbox(subscriber);
+    struct subscriber *last = broadcast->members[--broadcast->count];
+    broadcast->members[subscriber->index] = last;
+    last->index = subscriber->index;
+    /* The last member may have moved to a place that the pass has left behind. */
+    if (list_linked(&broadcast->pass))
+        broadcast->left = broadcast->count;
+    if (broadcast->log.end != broadcast->log.first)
+        broadcast_trim_soon(broadcast);
+}
+
+void broadcast_end(struct subscriber *subscriber)
+{
+    subscriber->end = subscriber->broadcast->log.end;
+    if (!broadcast_settle(subscriber))
+        outbox_finish_ended(subscriber->outbox, subscriber->broadcast->hub);
+}
+
+/* Whether this receiver is not shown this line. */
+static bool left_out(const struct subscriber *subscriber, const struct line_record *record)
+{
+    const struct outbox *outbox = subscriber->outbox;
+    if (record->author && record->author == outbox->tag)
+        return true;
+    return outbox->selective && subscriber->broadcast->hub->rules->skips(outbox, record);
+}
+
+/* Whether any line from `line` on may be left out: mostly not, and then nobody looks. */
+static bool may_leave_out(const struct subscriber *subscriber, uint64_t line)
+{
+    return line < subscriber->own_end || subscriber->outbox->selective;
+}
+
+bool broadcast_settle(struct subscriber *subscriber)
+{
+    const struct chunklog *log = &subscriber->broadcast->log;
+    uint64_t limit = broadcast_limit(subscriber);
+    while (subscriber->cursor < limit && may_leave_out(subscriber, subscriber->cursor) &&
+           left_out(subscriber, chunklog_record(log, subscriber->cursor)))
+        subscriber->cursor++;
+    return subscriber->cursor < limit || subscriber->missed;
+}
+
+uint64_t broadcast_next_sequence(const struct subscriber *subscriber)
+{
+    const struct chunklog *log = &subscriber->broadcast->log;
+    uint64_t line = subscriber->cursor;
+    if (line < log->end)
+        return chunklog_record(log, line)->sequence;
+    return subscriber->broadcast->hub->sequence; /* a gap at the end of all there is */
+}
+
+uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t from,
+                               uint64_t sequence_max)
+{
+    const struct chunklog *log = &subscriber->broadcast->log;
+    uint64_t limit = broadcast_limit(subscriber);
+    uint64_t chunk_end = chunklog_record(log, from)->chunk->end_line;
+    uint64_t to = chunk_end < limit ? chunk_end : limit;
+    uint64_t line = from + 1;
+    if (sequence_max == UINT64_MAX && !may_leave_out(subscriber, from))
+        return to;
+    while (line < to && chunklog_record(log, line)->sequence <= sequence_max &&
+           !(may_leave_out(subscriber, line) && left_out(subscriber, chunklog_record(log, line))))
+        line++;
+    return line;
+}
+
+/* How many of the lines from the cursor up to `boundary` would have been shown. */
+static uint64_t count_shown(const struct subscriber *subscriber, uint64_t boundary)
+{
+    const struct chunklog *log = &subscriber->broadcast->log;
+    uint64_t limit = broadcast_limit(subscriber);
+    uint64_t to = boundary < limit ? boundary : limit;
+    uint64_t shown = to > subscriber->cursor ? to - subscriber->cursor : 0;
+    for (uint64_t line = subscriber->cursor; line < to && may_leave_out(subscriber, line); line++)
+        if (left_out(subscriber, chunklog_record(log, line)))
+            shown--;
+    return shown;
+}
+
+/* Drops what lies below `boundary` for a receiver that can't be sent it. */
+static void step_over(struct subscriber *subscriber, uint64_t boundary)
+{
+    const struct hub_rules *rules = subscriber->broadcast->hub->rules;
+    uint64_t shown = subscriber->outbox->dead ? 0 : count_shown(subscriber, boundary);
+    if (shown && rules->fell_behind)
+        rules->fell_behind(subscriber);
+    uint64_t missed = subscriber->missed + shown;
+    subscriber->missed = missed < UINT32_MAX ? (uint32_t)missed : UINT32_MAX;
+    subscriber->cursor = boundary;
+}
+
+/* Brings every member past `boundary`: a reader that isn't blocked is sent what it is owed before
+ * anything is dropped for it. Backwards, because a send may end subscriptions, and the gap that one
+ * leaves in the array is filled from its end. */
+static void move_all_past(struct broadcast *broadcast, uint64_t boundary)
+{
+    struct hub *hub = broadcast->hub;
+    for (uint32_t i = broadcast->count; i-- > 0;) {
+        if (i >= broadcast->count)
+            continue;
+        struct subscriber *member = broadcast->members[i];
+        if (member->cursor < boundary && !member->outbox->blocked)
+            hub->transmit(member->outbox);
+        if (i < broadcast->count && broadcast->members[i] == member && member->cursor < boundary)
+            step_over(member, boundary);
+    }
+}
+
+/* Drops the oldest chunks whose every line is more than the backlog behind, once `size` is added. */
+static void make_room(struct broadcast *broadcast, size_t size)
+{
+    struct chunklog *log = &broadcast->log;
+    for (const struct chunk *oldest; (oldest = chunklog_oldest(log));) {
+        if (oldest->end_line == log->end)
+            return; /* still being filled */
+        if (log->bytes - oldest->used + size <= broadcast->backlog_bytes)
+            return;
+        uint64_t boundary = oldest->end_line;
+        move_all_past(broadcast, boundary);
+        chunklog_drop_below(log, boundary);
+    }
+}
+
+int broadcast_append(struct broadcast *broadcast, struct subscriber *author, const char *line,
+                     size_t size)
+{
+    if (broadcast->count == 0 || (author && broadcast->count == 1))
+        return 0; /* nobody listens */
+    make_room(broadcast, size);
+    int rc = chunklog_append(&broadcast->log, line, size, author ? author->outbox->tag : 0,
+                             broadcast->hub->sequence + 1);
+    if (rc < 0)
+        return rc;
+    broadcast->hub->sequence++;
+    if (author)
+        author->own_end = broadcast->log.end;
+    start_pass(broadcast);
+    return 0;
+}
+
+void broadcast_trim(struct broadcast *broadcast)
+{
+    struct chunklog *log = &broadcast->log;
+    const struct chunk *oldest = chunklog_oldest(log);
+    if (!oldest)
+        return;
+    uint64_t lowest = log->end;
+    for (uint32_t i = 0; i < broadcast->count; i++)
+        if (broadcast->members[i]->cursor < lowest)
+            lowest = broadcast->members[i]->cursor;
+    chunklog_drop_below(log, lowest);
+}
+
+void broadcast_check(const struct broadcast *broadcast)
+{
+    chunklog_check(&broadcast->log);
+    assert(broadcast->count <= broadcast->capacity);
+    for (uint32_t i = 0; i < broadcast->count; i++) {
+        const struct subscriber *member = broadcast->members[i];
+        assert(member->broadcast == broadcast);
+        assert(member->index == i);
+        assert(member->cursor >= broadcast->log.first);
+        assert(member->cursor <= broadcast->log.end);
+    }
+}

@@ -1,0 +1,112 @@
+/*
+ * broadcast: one to many, as a log with cursors. Floor 4.
+ *
+ * A line is appended once, whatever the number of subscribers; each subscriber
+ * is a cursor, the number of the line it is shown next. Being behind costs
+ * nothing but the chunks that are kept for the slowest cursor, and those are
+ * bounded by the backlog: who is further behind than that steps over the oldest
+ * chunk and remembers how many lines it missed.
+ *
+ *      log     [ 3  4  5  6 ][ 7  8  9 10 ][ 11 12 ]
+ *                    ^               ^              ^
+ *                    ann: 5          bob: 9         eve: 13, caught up
+ *
+ * A cursor stands at a line's start, always: where a send is cut in the middle
+ * of a line, the rest is copied to the receiver's own queue. A receiver isn't
+ * shown its own lines, nor those that the hub's `skips` rule leaves out.
+ *
+ * Sending is flush.h's business; what one receiver is owed, outbox.h's.
+ */
+#ifndef REACTOR_BROADCAST_H
+#define REACTOR_BROADCAST_H
+
+#include "reactor/hub.h"
+
+/* The `end` of a subscription that goes on. */
+#define SUBSCRIBER_OPEN UINT64_MAX
+
+struct broadcast;
+
+struct subscriber {
+    struct broadcast *broadcast;
+    struct outbox *outbox; /* the receiver */
+    struct subscriber *next; /* of the same outbox */
+    uint64_t cursor; /* the next line to be shown; the log's end when caught up */
+    uint64_t end; /* lines from here on are not for it; SUBSCRIBER_OPEN */
+    uint64_t own_end; /* the number after its last own line: no own line from here on */
+    uint32_t missed; /* lines dropped before the cursor and not yet told */
+    uint32_t index; /* in broadcast->members */
+};
+
+struct broadcast {
+    struct hub *hub;
+    const char *name; /* for people */
+    struct chunklog log;
+    size_t backlog_bytes;
+
+    /* The subscribers, ended ones that are still behind included. */
+    struct subscriber **members;
+    uint32_t count;
+    uint32_t capacity;
+
+    /* The pass under way: members from `position` on, `left` of them, are still to be served. */
+    struct list pass; /* on hub->passes while there is one */
+    uint32_t position;
+    uint32_t left;
+};
+
+/* Makes a broadcast without members. A receiver may be `backlog_bytes` behind before lines are
+ * dropped for it. `name` must live as long. */
+void broadcast_init(struct broadcast *broadcast, struct hub *hub, const char *name,
+                    size_t backlog_bytes);
+
+/* Frees its memory. Every subscription must have been taken off. */
+void broadcast_release(struct broadcast *broadcast);
+
+/* Adds `subscriber` (any memory; the caller's until it is taken off), caught up. Returns 0 or
+ * -ENOMEM. */
+int broadcast_subscribe(struct broadcast *broadcast, struct subscriber *subscriber,
+                        struct outbox *outbox);
+
+/* Ends it after the lines that are there now. The hub's `ended` rule is told when these were shown,
+ * which may be before this returns. */
+void broadcast_end(struct subscriber *subscriber);
+
+/* Takes it off at once; what it was still owed is lost, `ended` is not told. */
+void broadcast_unsubscribe(struct subscriber *subscriber);
+
+/* Appends a line of `size` > 0 bytes, as it is to be sent, written by `author`, which is not shown it
+ * (NULL: by nobody). Returns 0, or -ENOMEM with nothing done. May send to receivers that would
+ * otherwise fall behind their backlog, and may so end subscriptions. */
+int broadcast_append(struct broadcast *broadcast, struct subscriber *author, const char *line,
+                     size_t size);
+
+/* Moves the cursor over lines that are left out for this receiver. Returns whether it has something
+ * to be shown: a line at the cursor, or a gap. */
+bool broadcast_settle(struct subscriber *subscriber);
+
+/* The order of what comes next for a settled subscriber that has something to be shown. */
+uint64_t broadcast_next_sequence(const struct subscriber *subscriber);
+
+/* The number after the stretch of lines that starts at `from` (which is shown), lies in one chunk
+ * and holds nothing that is left out nor anything above `sequence_max`. */
+uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t from,
+                               uint64_t sequence_max);
+
+/* The number of the first line that is not for this subscriber yet. */
+static inline uint64_t broadcast_limit(const struct subscriber *subscriber)
+{
+    uint64_t end = subscriber->broadcast->log.end;
+    return subscriber->end < end ? subscriber->end : end;
+}
+
+/* Frees the chunks that every member is past. */
+void broadcast_trim(struct broadcast *broadcast);
+
+/* Sees to it that the next flush trims the log, where a cursor left the oldest chunk. */
+void broadcast_trim_soon(struct broadcast *broadcast);
+
+/* Asserts the invariants; for tests. */
+void broadcast_check(const struct broadcast *broadcast);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * reactor: the whole library in one include.
+ *
+ * Read it from the ground up: list, clock, wheel, sys, buffer, chunklog and sim
+ * are data structures and the two doors to the kernel; debug, loop and signals
+ * the turn; task to root the coroutines and who owns them; hub to listener bytes,
+ * lines and one to many. reactor/README.md walks through them.
+ */
+#ifndef REACTOR_REACTOR_H
+#define REACTOR_REACTOR_H
+
+#include "reactor/listener.h"
+#include "reactor/queue.h"
+#include "reactor/root.h"
+#include "reactor/scope.h"
+#include "reactor/signals.h"
+#include "reactor/stream.h"
+#include "reactor/sync.h"
+
+#endif

@@ -1,0 +1,368 @@
+#include "reactor/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "reactor/flush.h"
+
+/* What makes a read worth trying. */
+#define SYS_INPUT ((uint32_t)SYS_READABLE | SYS_HANGUP | SYS_ERROR)
+
+/* The first and the longest pause between two looks at what is unacknowledged: the kernel doesn't
+ * tell when that changes. */
+#define FINISH_PAUSE_NS (5 * NS_PER_MS)
+#define FINISH_PAUSE_MAX_NS (100 * NS_PER_MS)
+
+static const struct hub_rules no_rules;
+
+static void transmit(struct outbox *outbox);
+
+void stream_hub_init(struct hub *hub, struct loop *loop, const struct hub_rules *rules)
+{
+    *hub = (struct hub){.loop = loop, .rules = rules ? rules : &no_rules, .transmit = transmit};
+    chunk_pool_init(&hub->pool, loop->sys);
+    list_init(&hub->passes);
+    list_init(&hub->dirty);
+    hub->hook.run = flush_run;
+    loop_add_hook(loop, &hub->hook);
+}
+
+void stream_hub_release(struct hub *hub)
+{
+    assert(list_empty(&hub->passes));
+    assert(list_empty(&hub->dirty));
+    loop_remove_hook(&hub->hook);
+    chunk_pool_release(&hub->pool);
+}
+
+static struct sys *sys_of(const struct stream *stream)
+{
+    return stream->hub->loop->sys;
+}
+
+/* The note phase: a socket that takes data again is looked at by the flush, a waiting task looks at
+ * everything else. */
+static void notify(struct descriptor *descriptor)
+{
+    struct stream *stream = container_of(descriptor, struct stream, descriptor);
+    if ((descriptor->ready & SYS_WRITABLE) && stream->outbox.blocked && !stream->outbox.dead) {
+        stream->outbox.blocked = false;
+        outbox_mark(&stream->outbox, stream->hub);
+    }
+    if (descriptor->ready & SYS_INPUT)
+        wait_list_wake_all(&stream->waiting);
+}
+
+int stream_open(struct stream *stream, struct hub *hub, int fd, uint64_t tag)
+{
+    *stream = (struct stream){.hub = hub, .read_turn = (uint32_t)hub->loop->turn - 1};
+    outbox_init(&stream->outbox, tag);
+    wait_list_init(&stream->waiting);
+    return loop_watch(hub->loop, &stream->descriptor, fd, notify);
+}
+
+void stream_close(struct stream *stream)
+{
+    assert(list_empty(&stream->waiting.tasks));
+    outbox_release(&stream->outbox, stream->hub);
+    buffer_release(&stream->input, sys_of(stream));
+    loop_close(stream->hub->loop, &stream->descriptor);
+}
+
+static void fail(struct stream *stream, int error)
+{
+    if (!stream->error)
+        stream->error = (int16_t)error;
+    outbox_kill(&stream->outbox, stream->hub);
+    wait_list_wake_all(&stream->waiting);
+}
+
+/* Writing. */
+
+static ssize_t send_plan(struct stream *stream, const struct outbox_plan *plan)
+{
+    struct sys *sys = sys_of(stream);
+    const struct iovec *first = &plan->segments[0];
+    if (plan->count == 1)
+        return sys->send(sys, stream->descriptor.fd, first->iov_base, first->iov_len);
+    return sys->send_segments(sys, stream->descriptor.fd, plan->segments, plan->count);
+}
+
+/* Sends once. Returns whether another send makes sense. */
+static bool transmit_once(struct stream *stream)
+{
+    struct outbox_plan plan;
+    outbox_plan(&stream->outbox, stream->hub, &plan);
+    if (plan.count == 0)
+        return false;
+    ssize_t sent = send_plan(stream, &plan);
+    if (sent > 0)
+        stream->flags |= STREAM_PROGRESS;
+    int rc = outbox_sent(&stream->outbox, stream->hub, &plan, sent > 0 ? (size_t)sent : 0);
+    if (rc == 0 && sent == -EAGAIN) {
+        stream->outbox.blocked = true;
+        stream->descriptor.ready &= ~(uint32_t)SYS_WRITABLE;
+        return false;
+    }
+    if (rc < 0 || sent < 0) {
+        fail(stream, rc < 0 ? rc : (int)sent);
+        return false;
+    }
+    return true;
+}
+
+/* Wakes those who wait for the outbox only: a reader that is parked has nothing to do with it. */
+static void transmit(struct outbox *outbox)
+{
+    struct stream *stream = container_of(outbox, struct stream, outbox);
+    while (transmit_once(stream))
+        continue;
+    outbox_finish_ended(outbox, stream->hub);
+    if (buffer_length(&outbox->queue) == 0)
+        buffer_trim(&outbox->queue, sys_of(stream));
+    if (stream->flags & STREAM_DRAINING) {
+        stream->flags &= (uint8_t)~STREAM_DRAINING;
+        wait_list_wake_all(&stream->waiting);
+    }
+}
+
+int stream_write(struct stream *stream, const char *bytes, size_t size)
+{
+    return outbox_write(&stream->outbox, stream->hub, OUTBOX_ANSWER, bytes, size);
+}
+
+int stream_drain(struct task *task, struct stream *stream, size_t low_bytes)
+{
+    bool low = stream->outbox.waiting_bytes[OUTBOX_ANSWER] <= low_bytes;
+    if (!low)
+        stream->flags |= STREAM_DRAINING;
+    int rc = task_wait(task, &stream->waiting, low || stream->error);
+    return rc == 0 ? stream->error : rc;
+}
+
+/* Reading. */
+
+/* What to read into; NULL where there is no memory for it. */
+static char *input_room(struct stream *stream, size_t size)
+{
+    if (buffer_reserve(&stream->input, sys_of(stream), size) < 0)
+        return NULL;
+    return buffer_tail(&stream->input);
+}
+
+/* One read. Short of EAGAIN, the level is cleared only by a read that came back short where no end
+ * and no error was announced: data and the end of input can come in one event, and no second one
+ * follows. */
+static int receive(struct stream *stream, size_t size)
+{
+    struct sys *sys = sys_of(stream);
+    struct descriptor *descriptor = &stream->descriptor;
+    char *room = input_room(stream, size);
+    if (!room)
+        return -ENOMEM;
+    ssize_t got = sys->receive(sys, descriptor->fd, room, size);
+    bool announced = descriptor->ready & (SYS_HANGUP | SYS_ERROR);
+    if (got == -EAGAIN || (got > 0 && (size_t)got < size && !announced))
+        descriptor->ready &= ~SYS_INPUT;
+    if (got == -EAGAIN)
+        return 0;
+    stream->flags |= STREAM_PROGRESS;
+    if (got > 0) {
+        buffer_commit(&stream->input, (size_t)got);
+        stream->hub->loop->read_budget_bytes -= (size_t)got;
+    } else if (got == 0) {
+        stream->flags |= STREAM_ENDED;
+    } else {
+        fail(stream, (int)got);
+    }
+    return 0;
+}
+
+/* Whether this stream may read in this turn: once, and while the turn's budget lasts. */
+static bool may_read(struct stream *stream, size_t size)
+{
+    struct loop *loop = stream->hub->loop;
+    if (stream->read_turn == (uint32_t)loop->turn || loop->read_budget_bytes < size)
+        return false;
+    stream->read_turn = (uint32_t)loop->turn;
+    return true;
+}
+
+/* Reads more, behind what there is, if there is anything to read. Returns 0 or -ENOMEM. */
+static int read_more(struct task *task, struct stream *stream, size_t size)
+{
+    if (!(stream->descriptor.ready & SYS_INPUT) || stream->error || (stream->flags & STREAM_ENDED))
+        return 0;
+    if (may_read(stream, size))
+        return receive(stream, size);
+    task_wake(task); /* ready, but not in this turn */
+    return 0;
+}
+
+/* Waits for `ready`, or for the end of the input or of the connection. */
+static int wait_input(struct task *task, struct stream *stream, bool ready)
+{
+    bool over = stream->error || (stream->flags & STREAM_ENDED);
+    if (!ready)
+        buffer_trim(&stream->input, sys_of(stream));
+    int rc = task_wait(task, &stream->waiting, ready || over);
+    if (rc < 0)
+        return rc;
+    if (ready)
+        return 1;
+    return stream->error;
+}
+
+/* Drops the line that was handed out last: its reader is back. Sanitizer builds overwrite it, so that
+ * a pointer that was kept is seen. */
+static void drop_line(struct stream *stream)
+{
+#ifdef __SANITIZE_ADDRESS__
+    if (stream->line_bytes)
+        memset(buffer_data(&stream->input), '#', stream->line_bytes);
+#endif
+    buffer_consume(&stream->input, stream->line_bytes);
+    stream->line_bytes = 0;
+}
+
+int stream_fill(struct task *task, struct stream *stream, size_t size)
+{
+    drop_line(stream);
+    int rc = 0;
+    if (buffer_length(&stream->input) == 0 && !task_cancelled(task))
+        rc = read_more(task, stream, size);
+    if (rc < 0)
+        return rc;
+    return wait_input(task, stream, buffer_length(&stream->input) > 0);
+}
+
+const char *stream_input(const struct stream *stream, size_t *size)
+{
+    *size = buffer_length(&stream->input);
+    return buffer_data(&stream->input);
+}
+
+void stream_consume(struct stream *stream, size_t size)
+{
+    buffer_consume(&stream->input, size);
+}
+
+/* How many bytes the first line takes with its newline; 0 while it isn't complete. */
+static size_t line_length(const struct stream *stream)
+{
+    size_t size = buffer_length(&stream->input);
+    const char *data = buffer_data(&stream->input);
+    const char *newline = size ? memchr(data, '\n', size) : NULL;
+    if (newline)
+        return (size_t)(newline - data) + 1;
+    return stream->flags & STREAM_ENDED ? size : 0;
+}
+
+/* Hands out the first `taken` bytes as a line. */
+static int take_line(struct stream *stream, size_t taken, char **line, size_t *size)
+{
+    /* Only a last line without a newline needs another byte, for the NUL. */
+    if (buffer_reserve(&stream->input, sys_of(stream), 1) < 0)
+        return -ENOMEM;
+    char *bytes = buffer_data(&stream->input);
+    stream->line_bytes = (uint32_t)taken;
+    if (bytes[taken - 1] == '\n')
+        taken--;
+    if (taken > 0 && bytes[taken - 1] == '\r')
+        taken--;
+    bytes[taken] = '\0';
+    *line = bytes;
+    *size = taken;
+    return 1;
+}
+
+int stream_read_line(struct task *task, struct stream *stream, size_t max, char **line,
+                     size_t *size)
+{
+    assert(max < STREAM_READ_BYTES);
+    drop_line(stream);
+    int rc = 0;
+    if (!line_length(stream) && buffer_length(&stream->input) <= max + 1 && !task_cancelled(task))
+        rc = read_more(task, stream, STREAM_READ_BYTES);
+    if (rc < 0)
+        return rc;
+    size_t taken = line_length(stream);
+    bool too_long = (taken ? taken : buffer_length(&stream->input)) > max + 2;
+    rc = wait_input(task, stream, taken || too_long);
+    if (rc <= 0)
+        return rc;
+    return too_long ? -EMSGSIZE : take_line(stream, taken, line, size);
+}
+
+/* Ending. */
+
+/* Waits until anything moved since the last time, dropping what comes in. */
+static int stir(struct task *task, struct stream *stream)
+{
+    int rc = 0;
+    if (!task_cancelled(task))
+        rc = read_more(task, stream, STREAM_READ_BYTES);
+    buffer_release(&stream->input, sys_of(stream));
+    stream->flags |= STREAM_DRAINING;
+    rc = task_wait(task, &stream->waiting,
+                   rc < 0 || stream->error || (stream->flags & STREAM_PROGRESS));
+    if (rc == 0)
+        stream->flags &= (uint8_t) ~(STREAM_PROGRESS | STREAM_DRAINING);
+    return rc;
+}
+
+/* Whether closing now loses nothing: the peer has closed too, or has acknowledged everything. */
+static bool finished(const struct stream *stream)
+{
+    struct sys *sys = sys_of(stream);
+    if (stream->error)
+        return true;
+    if (!(stream->flags & STREAM_SHUT))
+        return false;
+    return (stream->flags & STREAM_ENDED) || sys->unsent(sys, stream->descriptor.fd) <= 0;
+}
+
+static void shut_when_sent(struct stream *stream)
+{
+    struct sys *sys = sys_of(stream);
+    if ((stream->flags & STREAM_SHUT) || outbox_owes(&stream->outbox))
+        return;
+    stream->flags |= STREAM_SHUT;
+    int rc = sys->shutdown_write(sys, stream->descriptor.fd);
+    if (rc < 0)
+        fail(stream, rc);
+}
+
+/* Judges an await that ended: whether to go on, and after which pause to look again. */
+static bool still_moving(struct stream_finish *self, bool moved)
+{
+    int64_t now_ns = self->stream->hub->loop->now_ns;
+    if (moved) {
+        self->moved_ns = now_ns;
+        self->pause_ns = FINISH_PAUSE_NS;
+        return true;
+    }
+    if (self->pause_ns < FINISH_PAUSE_MAX_NS)
+        self->pause_ns *= 2;
+    return now_ns < time_after(self->moved_ns, self->linger_ns);
+}
+
+int stream_finish(struct task *task, struct stream_finish *const self)
+{
+    TASK_BEGIN();
+    self->pause_ns = FINISH_PAUSE_NS;
+    self->moved_ns = task->loop->now_ns;
+    drop_line(self->stream);
+    while (shut_when_sent(self->stream), !finished(self->stream)) {
+        task_deadline_open(task, &self->deadline, self->pause_ns);
+        TASK_AWAIT(self->rc, stir(task, self->stream));
+        bool pause_over = task_deadline_close(task, &self->deadline);
+        if (self->rc < 0 && !pause_over)
+            TASK_RETURN(self->rc);
+        if (!still_moving(self, self->rc == 0))
+            TASK_RETURN(-ETIMEDOUT);
+    }
+    TASK_RETURN(self->stream->error);
+    TASK_END();
+}
