@@ -1,8 +1,6 @@
 /*
  * A fuzz target for libFuzzer: the way from a client's bytes to clean lines.
- *
- *      clang -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz_input.c \
- *          chat/input.c chat/telnet.c chat/text.c -o build/fuzz_input
+ * `make fuzz` runs it.
  *
  * The first byte chooses the longest line, the second how the rest is split.
  */
