@@ -60,7 +60,7 @@ run-tests: $(TESTS) $(EXAMPLES) $(CHATD) $(LOADTEST)
 # detect_stack_use_after_return: the only thing that catches a task that keeps a pointer to a local.
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 asan: | $(AFTER_SETUP) ## all tests again under the address and undefined behaviour sanitizers
-	ASAN_OPTIONS=detect_stack_use_after_return=1:detect_leaks=1:$$ASAN_OPTIONS \
+	ASAN_OPTIONS=detect_stack_use_after_return=1:detect_leaks=1:print_legend=0:$$ASAN_OPTIONS \
 	UBSAN_OPTIONS=print_stacktrace=1:$$UBSAN_OPTIONS \
 	$(MAKE) test BUILD=$(BUILD)/asan CFLAGS='$(SANITIZE)'
 

@@ -75,7 +75,6 @@ finds chat/server.c 1 'calls malloc' 'x = malloc(1);\n'
 finds reactor/sim.c 1 'calls read' 'x = read(1);\n'
 finds tests/test_x.c 1 'calls strcpy' 'strcpy(a, b);\n'
 finds tests/test_x.c 1 'calls usleep' 'usleep(1);\n'
-finds tests/x.sh 1 'sleeps' 'true; sl''eep 1\n'
 
 finds reactor/list.c 1 'columns' '%0101d\n'
 finds reactor/list.c 1 'has a tab' '\tint x;\n'
