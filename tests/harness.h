@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-/* How long anything may take before the test fails; a sanitized server on a busy machine is slow. */
+/* How long anything may take before the test fails; a sanitized server on a busy machine is slow */
 #define HARNESS_LIMIT_MS 10000
 
 #define HARNESS_LISTENERS_MAX 8
