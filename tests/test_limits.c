@@ -96,8 +96,10 @@ Test(limits, a_newcomer_turned_away_reads_why_whatever_it_sent)
         crowd_send_bytes(crowd, who, junk, sizeof(junk));
     crowd_await(crowd, 0, 20, FULL "\r\n");
     crowd_await_end(crowd, 0, 20);
-    for (size_t who = 0; who < 20; who++)
+    for (size_t who = 0; who < 20; who++) {
         cr_assert_str_eq(crowd_seen(crowd, who), FULL "\r\n");
+        cr_assert(crowd->members[who].ended, "it was reset");
+    }
     expect_quiet(ann);
     crowd_free(crowd);
     server_stop(server);
