@@ -42,6 +42,7 @@ _Noreturn void client_fail(const char *here, struct client *client, const char *
 
 /* ---- connecting ---- */
 
+/* HOST:PORT with a numeric host, which may be empty, or [V6]:PORT. */
 static void parse_host(const char *here, const char *address, struct sockaddr_storage *to)
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)to;
@@ -52,12 +53,10 @@ static void parse_host(const char *here, const char *address, struct sockaddr_st
 
     if (!colon || colon - address >= (int)sizeof host)
         harness_fail(here, NULL, "not an address: %s", address);
+    in_port_t port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
     snprintf(host, sizeof host, "%.*s", (int)(colon - address) - 2 * bracket, address + bracket);
     to->ss_family = bracket ? AF_INET6 : AF_INET;
-    if (bracket)
-        v6->sin6_port = htons((uint16_t)atoi(colon + 1));
-    else
-        v4->sin_port = htons((uint16_t)atoi(colon + 1));
+    *(bracket ? &v6->sin6_port : &v4->sin_port) = port;
     if (inet_pton(to->ss_family, host[0] ? host : "127.0.0.1",
                   bracket ? (void *)&v6->sin6_addr : (void *)&v4->sin_addr) != 1)
         harness_fail(here, NULL, "not an address: %s", address);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -103,7 +104,7 @@ bool harness_wait(struct server *server, int fd, short events, int64_t deadline_
 
         if (poll(ready, 2, left_ms > 0 ? (int)left_ms : 0) < 0 && errno != EINTR)
             return false;
-        if (ready[1].revents)
+        if (server && ready[1].revents)
             stream_drain(&server->log_text, &server->log);
         if (ready[0].revents)
             return true;
@@ -114,12 +115,17 @@ bool harness_wait(struct server *server, int fd, short events, int64_t deadline_
 
 /* ---- scratch files ---- */
 
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
 static void scratch_remove(void)
 {
-    char command[64];
-
-    snprintf(command, sizeof command, "rm -rf '%s'", scratch_directory);
-    if (system(command) != 0)
+    if (nftw(scratch_directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS) != 0)
         fprintf(stderr, "cannot remove %s\n", scratch_directory);
 }
 
@@ -167,7 +173,7 @@ static void raise_own_limit(void)
 }
 
 /* In the child: becomes chatd, with nothing of the test's but the three standard streams. */
-static _Noreturn void become_chatd(char **arguments, int out, int log, pid_t parent)
+static _Noreturn void become_chatd(char **arguments, const int streams[2], pid_t parent)
 {
     struct rlimit limit = {descriptor_limit, descriptor_limit};
     sigset_t none;
@@ -179,8 +185,8 @@ static _Noreturn void become_chatd(char **arguments, int out, int log, pid_t par
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
-    dup2(out, STDOUT_FILENO);
-    dup2(log, STDERR_FILENO);
+    dup2(streams[0], STDOUT_FILENO);
+    dup2(streams[1], STDERR_FILENO);
     close_range(3, UINT_MAX, 0);
     if (descriptor_limit)
         setrlimit(RLIMIT_NOFILE, &limit);
@@ -232,7 +238,7 @@ static struct server *server_spawn(const char *here, const char *const *argument
         harness_fail(here, NULL, "pipe: %s", strerror(errno));
     server->pid = fork();
     if (server->pid == 0)
-        become_chatd(vector, out[1], log[1], parent);
+        become_chatd(vector, (const int[]){out[1], log[1]}, parent);
     if (server->pid < 0)
         harness_fail(here, NULL, "fork: %s", strerror(errno));
     close(out[1]);
@@ -443,7 +449,7 @@ long server_figure(const struct server *server, const char *name)
     snprintf(key, sizeof key, "\n%s:", name);
     found = strstr(text, key);
     cr_assert(found, "no %s in /proc/PID/status", name);
-    return atol(found + strlen(key));
+    return strtol(found + strlen(key), NULL, 10);
 }
 
 long server_processor_ticks(const struct server *server)
@@ -464,5 +470,7 @@ int server_port(const struct server *server, int index)
     const char *address = server->listening[index];
 
     cr_assert(index < server->listeners);
-    return strncmp(address, "unix:", 5) == 0 ? 0 : atoi(strrchr(address, ':') + 1);
+    if (strncmp(address, "unix:", 5) == 0)
+        return 0;
+    return (int)strtol(strrchr(address, ':') + 1, NULL, 10);
 }

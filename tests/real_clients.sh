@@ -54,7 +54,8 @@ ended() # PID
 clean_text() # FILE
 {
     [ -s "$1" ] && [ "$(LC_ALL=C tr -d '\040-\176\r\n' <"$1" | wc -c)" = 0 ] &&
-        [ "$(wc -l <"$1")" = "$(LC_ALL=C grep -c $'\r$' "$1")" ] && [ "$(tail -c 1 "$1" | wc -l)" = 1 ]
+        [ "$(wc -l <"$1")" = "$(LC_ALL=C grep -c $'\r$' "$1")" ] &&
+        [ "$(tail -c 1 "$1" | wc -l)" = 1 ]
 }
 
 greeted() # FILE: its first line is the greeting

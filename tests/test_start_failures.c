@@ -33,8 +33,9 @@ static char *unix_listener(const char *name, char **path)
     char *listener;
 
     *path = scratch_path(name);
-    listener = malloc(strlen(*path) + 6);
-    sprintf(listener, "unix:%s", *path);
+    size_t size = strlen(*path) + sizeof "unix:";
+    listener = malloc(size);
+    snprintf(listener, size, "unix:%s", *path);
     return listener;
 }
 

@@ -266,8 +266,8 @@ Test(talk_commands, what_is_typed_behind_quit_is_not_carried_out_and_does_no_har
     struct client *ann = client_open_as(server, "ann");
     static char text[LINES * 16 + 64] = "last words\n/ping last\n/quit bye\n";
 
-    for (int i = 0; i < LINES; i++)
-        strcat(text + i * 12, "too late...\n");
+    for (size_t i = 0, start = strlen(text); i < LINES; i++)
+        memcpy(text + start + i * 12, "too late...\n", 12);
     send_text(ann, text);
     expect(ann, "* pong last");
     expect_end(ann);

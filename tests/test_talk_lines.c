@@ -156,11 +156,9 @@ Test(talk_lines, end_of_input_within_a_long_talk_loses_nothing)
     struct server *server = server_start();
     struct client *bob = client_open_as(server, "bob");
     struct client *script = client_open(server);
-    static char text[LINES * 32] = "/nick script\n";
-
+    say(script, "/nick script");
     for (int i = 0; i < LINES; i++)
-        sprintf(text + strlen(text), "line %d\n", i);
-    send_text(script, text);
+        say(script, "line %d", i);
     client_half_close(script);
     for (int i = 0; i < LINES; i++)
         expect(bob, "#lobby <script> line %d", i);
@@ -278,7 +276,7 @@ Test(talk_lines, a_line_of_broken_bytes_triples_and_passes)
     memset(sent, 0xfe, 2048);
     sent[2048] = '\n';
     for (int i = 0; i < 2048; i++)
-        strcpy(expected + (size_t)i * 3, "\xef\xbf\xbd");
+        memcpy(expected + (size_t)i * 3, "\xef\xbf\xbd", 3);
     send_bytes(pair.ann, sent, sizeof sent);
     expect_next(pair.bob, "#lobby <ann> %s", expected);
     free(expected);

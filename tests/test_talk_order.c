@@ -1,4 +1,4 @@
-/* What comes in which order: the same for all members, each sender's own kept, nothing overtaken. */
+/* What comes in which order: for all members the same, each sender's kept, nothing overtaken. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,8 @@ static void company_settle(struct company *company)
             barrier(company->people[i]);
 }
 
-/* The next line from `*at` on that is speech of anyone but `besides` (nobody hears their own); NULL behind the last. */
+/* The next line from `*at` on that is speech of anyone but `besides` (nobody hears their own);
+ * NULL behind the last. */
 static const char *next_speech(const struct client *client, size_t *at, const char *besides)
 {
     char own[32];
@@ -105,7 +106,7 @@ static void expect_senders_order(struct company *company, int listener)
             snprintf(mark, sizeof mark, "%s:", names[sender]);
             if (!(found = strstr(client->lines[i], mark)))
                 continue;
-            int number = atoi(found + strlen(mark));
+            int number = (int)strtol(found + strlen(mark), NULL, 10);
             cr_assert(number > last[sender], "%s heard %d of %s after %d", names[listener], number,
                       names[sender], last[sender]);
             last[sender] = number;
@@ -224,11 +225,15 @@ Test(talk_order, a_flood_arrives_whole_at_everybody)
 {
     enum { FLOOD = 5000 };
     struct company company = company_start();
-    static char text[FLOOD * 16];
+    char *text;
+    size_t length;
+    FILE *stream = open_memstream(&text, &length);
 
     for (int i = 0; i < FLOOD; i++)
-        sprintf(text + strlen(text), "flood %d\n", i);
-    send_text(company.people[0], text);
+        fprintf(stream, "flood %d\n", i);
+    fclose(stream);
+    send_bytes(company.people[0], text, length);
+    free(text);
     for (int j = 1; j < PEOPLE; j++)
         for (int i = 0; i < FLOOD; i++)
             expect_next(company.people[j], "#lobby <ann> flood %d", i);
