@@ -70,7 +70,7 @@ void stream_close(struct stream *stream)
     loop_close(stream->hub->loop, &stream->descriptor);
 }
 
-static void fail(struct stream *stream, int error)
+void stream_fail(struct stream *stream, int error)
 {
     if (!stream->error)
         stream->error = (int16_t)error;
@@ -106,7 +106,7 @@ static bool transmit_once(struct stream *stream)
         return false;
     }
     if (rc < 0 || sent < 0) {
-        fail(stream, rc < 0 ? rc : (int)sent);
+        stream_fail(stream, rc < 0 ? rc : (int)sent);
         return false;
     }
     return true;
@@ -154,19 +154,21 @@ static char *input_room(struct stream *stream, size_t size)
 /* One read. Short of EAGAIN, the level is cleared only by a read that came back short where no end
  * and no error was announced: data and the end of input can come in one event, and no second one
  * follows. */
-static int receive(struct stream *stream, size_t size)
+static void receive(struct stream *stream, size_t size)
 {
     struct sys *sys = sys_of(stream);
     struct descriptor *descriptor = &stream->descriptor;
     char *room = input_room(stream, size);
-    if (!room)
-        return -ENOMEM;
+    if (!room) {
+        stream_fail(stream, -ENOMEM);
+        return;
+    }
     ssize_t got = sys->receive(sys, descriptor->fd, room, size);
     bool announced = descriptor->ready & (SYS_HANGUP | SYS_ERROR);
     if (got == -EAGAIN || (got > 0 && (size_t)got < size && !announced))
         descriptor->ready &= ~SYS_INPUT;
     if (got == -EAGAIN)
-        return 0;
+        return;
     stream->flags |= STREAM_PROGRESS;
     if (got > 0) {
         buffer_commit(&stream->input, (size_t)got);
@@ -174,9 +176,8 @@ static int receive(struct stream *stream, size_t size)
     } else if (got == 0) {
         stream->flags |= STREAM_ENDED;
     } else {
-        fail(stream, (int)got);
+        stream_fail(stream, (int)got);
     }
-    return 0;
 }
 
 /* Whether this stream may read in this turn: once, and while the turn's budget lasts. */
@@ -189,15 +190,16 @@ static bool may_read(struct stream *stream, size_t size)
     return true;
 }
 
-/* Reads more, behind what there is, if there is anything to read. Returns 0 or -ENOMEM. */
-static int read_more(struct task *task, struct stream *stream, size_t size)
+/* Reads more, behind what there is, if there is anything to read. */
+static void read_more(struct task *task, struct stream *stream, size_t size)
 {
-    if (!(stream->descriptor.ready & SYS_INPUT) || stream->error || (stream->flags & STREAM_ENDED))
-        return 0;
+    if (!(stream->descriptor.ready & SYS_INPUT) || stream->error ||
+        (stream->flags & STREAM_ENDED) || task_cancelled(task))
+        return;
     if (may_read(stream, size))
-        return receive(stream, size);
-    task_wake(task); /* ready, but not in this turn */
-    return 0;
+        receive(stream, size);
+    else
+        task_wake(task); /* ready, but not in this turn */
 }
 
 /* Waits for `ready`, or for the end of the input or of the connection. */
@@ -206,6 +208,9 @@ static int wait_input(struct task *task, struct stream *stream, bool ready)
     bool over = stream->error || (stream->flags & STREAM_ENDED);
     if (!ready)
         buffer_trim(&stream->input, sys_of(stream));
+    /* What was read held no whole line, and its end was announced with it: no event tells again. */
+    if (!ready && !over && (stream->descriptor.ready & SYS_INPUT))
+        task_wake(task);
     int rc = task_wait(task, &stream->waiting, ready || over);
     if (rc < 0)
         return rc;
@@ -229,11 +234,8 @@ static void drop_line(struct stream *stream)
 int stream_fill(struct task *task, struct stream *stream, size_t size)
 {
     drop_line(stream);
-    int rc = 0;
-    if (buffer_length(&stream->input) == 0 && !task_cancelled(task))
-        rc = read_more(task, stream, size);
-    if (rc < 0)
-        return rc;
+    if (buffer_length(&stream->input) == 0)
+        read_more(task, stream, size);
     return wait_input(task, stream, buffer_length(&stream->input) > 0);
 }
 
@@ -282,14 +284,11 @@ int stream_read_line(struct task *task, struct stream *stream, size_t max, char 
 {
     assert(max < STREAM_READ_BYTES);
     drop_line(stream);
-    int rc = 0;
-    if (!line_length(stream) && buffer_length(&stream->input) <= max + 1 && !task_cancelled(task))
-        rc = read_more(task, stream, STREAM_READ_BYTES);
-    if (rc < 0)
-        return rc;
+    if (!line_length(stream) && buffer_length(&stream->input) <= max + 1)
+        read_more(task, stream, STREAM_READ_BYTES);
     size_t taken = line_length(stream);
     bool too_long = (taken ? taken : buffer_length(&stream->input)) > max + 2;
-    rc = wait_input(task, stream, taken || too_long);
+    int rc = wait_input(task, stream, taken || too_long);
     if (rc <= 0)
         return rc;
     return too_long ? -EMSGSIZE : take_line(stream, taken, line, size);
@@ -300,13 +299,10 @@ int stream_read_line(struct task *task, struct stream *stream, size_t max, char 
 /* Waits until anything moved since the last time, dropping what comes in. */
 static int stir(struct task *task, struct stream *stream)
 {
-    int rc = 0;
-    if (!task_cancelled(task))
-        rc = read_more(task, stream, STREAM_READ_BYTES);
+    read_more(task, stream, STREAM_READ_BYTES);
     buffer_release(&stream->input, sys_of(stream));
     stream->flags |= STREAM_DRAINING;
-    rc = task_wait(task, &stream->waiting,
-                   rc < 0 || stream->error || (stream->flags & STREAM_PROGRESS));
+    int rc = task_wait(task, &stream->waiting, stream->error || (stream->flags & STREAM_PROGRESS));
     if (rc == 0)
         stream->flags &= (uint8_t) ~(STREAM_PROGRESS | STREAM_DRAINING);
     return rc;
@@ -331,7 +327,7 @@ static void shut_when_sent(struct stream *stream)
     stream->flags |= STREAM_SHUT;
     int rc = sys->shutdown_write(sys, stream->descriptor.fd);
     if (rc < 0)
-        fail(stream, rc);
+        stream_fail(stream, rc);
 }
 
 /* Judges an await that ended: whether to go on, and after which pause to look again. */

@@ -60,7 +60,7 @@ void stream_close(struct stream *stream);
 
 /* Waits until there is input that was not consumed, reading at most `size` bytes (up to
  * STREAM_READ_BYTES) if there is none. Returns 1, 0 at the end of the input, or the connection's
- * -errno; -ENOMEM where there is no room to read into. May suspend. */
+ * -errno (-ENOMEM where there was no memory to read into). May suspend. */
 int stream_fill(struct task *task, struct stream *stream, size_t size);
 
 /* The input, and how long it is. Valid until the next await. */
@@ -89,6 +89,10 @@ int stream_write(struct stream *stream, const char *bytes, size_t size);
 int stream_drain(struct task *task, struct stream *stream, size_t low_bytes);
 
 /* Ending. */
+
+/* Gives the connection up with `error` (a -errno), where the program can't go on with it: reads return
+ * it, nothing more is sent. The first error stays. */
+void stream_fail(struct stream *stream, int error);
 
 /* The frame of stream_finish; zero all but `stream` and `linger_ns`. */
 struct stream_finish {
