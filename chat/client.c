@@ -1,0 +1,159 @@
+#include "chat/client.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct sys *sys_of(const struct client *client)
+{
+    return client_chat(client)->loop->sys;
+}
+
+/* Calls the client guestN, N being the lowest number that is free. */
+static int take_guest_name(struct client *client, struct chat *chat)
+{
+    int rc = guests_take(&chat->guests, &client->guest);
+    if (rc < 0)
+        return rc;
+    (void)snprintf(client->name, sizeof(client->name), NAMES_GUEST "%u", client->guest);
+    rc = names_add(&chat->people, client->name);
+    if (rc < 0)
+        guests_give_back(&chat->guests, client->guest);
+    return rc;
+}
+
+int client_open(struct client *client, struct chat *chat, int fd)
+{
+    *client = (struct client){.heard_ns = chat->loop->now_ns};
+    int rc = take_guest_name(client, chat);
+    if (rc < 0)
+        return rc;
+    rc = stream_open(&client->stream, &chat->hub, fd, chat->last_tag + 1);
+    if (rc < 0) {
+        names_remove(&chat->people, client->name);
+        guests_give_back(&chat->guests, client->guest);
+        return rc;
+    }
+    chat->last_tag++;
+    return 0;
+}
+
+void client_go(struct client *client)
+{
+    struct chat *chat = client_chat(client);
+    names_remove(&chat->people, client->name);
+    if (client->guest)
+        guests_give_back(&chat->guests, client->guest);
+    client->guest = 0;
+}
+
+void client_release(struct client *client)
+{
+    struct sys *sys = sys_of(client);
+    sys->release(sys, client->away);
+    sys->release(sys, client->parting);
+    stream_close(&client->stream);
+}
+
+struct client *client_find(const struct chat *chat, const char *name, size_t length)
+{
+    const char *found = names_find(&chat->people, name, length);
+    return found ? client_of_name(found) : NULL;
+}
+
+int client_rename(struct client *client, const char *name, size_t length)
+{
+    struct chat *chat = client_chat(client);
+    int rc = names_rename(&chat->people, client->name, name, length);
+    if (rc < 0)
+        return rc;
+    if (client->guest)
+        guests_give_back(&chat->guests, client->guest);
+    client->guest = 0;
+    return 0;
+}
+
+/* Queues a line; out of memory is the end of this connection, since it has missed something. */
+static void put(struct client *client, const char *line, size_t length)
+{
+    int rc = stream_write(&client->stream, line, length);
+    if (rc < 0)
+        stream_fail(&client->stream, rc);
+}
+
+/* Composes a line in the scratch: what stands before it, the text, CR LF. */
+static size_t compose(struct chat *chat, const char *before, const char *format, va_list arguments)
+{
+    size_t most = chat->output_size - 2;
+    size_t length = strlen(before);
+    memcpy(chat->output, before, length);
+    int added = vsnprintf(chat->output + length, most - length, format, arguments);
+    assert(added >= 0);
+    length += (size_t)added;
+    if (length >= most) /* longer than any line is meant to be: cut */
+        length = most - 1;
+    memcpy(chat->output + length, "\r\n", 2);
+    return length + 2;
+}
+
+void client_tell(struct client *client, const char *format, ...)
+{
+    struct chat *chat = client_chat(client);
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = compose(chat, "* ", format, arguments);
+    va_end(arguments);
+    put(client, chat->output, length);
+}
+
+void client_refuse(struct client *client, const char *format, ...)
+{
+    struct chat *chat = client_chat(client);
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = compose(chat, "! ", format, arguments);
+    va_end(arguments);
+    put(client, chat->output, length);
+}
+
+void client_show(struct client *client, const char *format, ...)
+{
+    struct chat *chat = client_chat(client);
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = compose(chat, "", format, arguments);
+    va_end(arguments);
+    put(client, chat->output, length);
+}
+
+/* How much may wait for somebody who doesn't read: 64 KiB, or a backlog if that is less. */
+static size_t messages_limit(const struct chat *chat)
+{
+    size_t backlog = chat->config->backlog_bytes;
+    return backlog < CHAT_MESSAGES_BYTES ? backlog : CHAT_MESSAGES_BYTES;
+}
+
+int client_message(struct client *client, const char *from, const char *text, size_t length)
+{
+    struct chat *chat = client_chat(client);
+    struct outbox *outbox = &client->stream.outbox;
+    if (outbox->waiting_bytes[OUTBOX_MESSAGE] >= messages_limit(chat))
+        return -EAGAIN;
+    int line = snprintf(chat->output, chat->output_size, "@%s %.*s\r\n", from, (int)length, text);
+    assert(line > 0 && (size_t)line < chat->output_size);
+    int rc = outbox_write(outbox, &chat->hub, OUTBOX_MESSAGE, chat->output, (size_t)line);
+    return rc < 0 ? -ENOMEM : 0;
+}
+
+char *client_copy_text(const struct client *client, const char *text, size_t length)
+{
+    struct sys *sys = sys_of(client);
+    char *copy = sys->allocate(sys, length + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}

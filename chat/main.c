@@ -1,0 +1,141 @@
+/*
+ * main: from the command line to the exit status.
+ *
+ * Ready is told on stdout, everything else in the log on stderr. A command line
+ * that isn't accepted is one line and status 2, a start that fails one line and
+ * status 1; a graceful end is status 0.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chat/server.h"
+
+#define VERSION "0.1.0"
+
+enum status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+static void put(struct sys *sys, int fd, const char *text, size_t length)
+{
+    while (length > 0) {
+        ssize_t sent = sys->write(sys, fd, text, length);
+        if (sent <= 0)
+            return; /* nobody is there to be told */
+        text += sent;
+        length -= (size_t)sent;
+    }
+}
+
+static void put_problem(struct sys *sys, const char *problem)
+{
+    char line[CONFIG_PROBLEM_TEXT + 16];
+    int length = snprintf(line, sizeof(line), "%s\n", problem);
+    put(sys, STDERR_FILENO, line, (size_t)length);
+}
+
+static void report_slow(void *context, const struct debug_slow *slow)
+{
+    const struct site *where = slow->where;
+    if (where)
+        log_write(context, LOG_LEVEL_WARN, "slow callback: %s at %s:%d %s took %.3f ms", slow->name,
+                  where->file, where->line, where->text, (double)slow->took_ns / NS_PER_MS);
+    else
+        log_write(context, LOG_LEVEL_WARN, "slow callback: %s took %.3f ms", slow->name,
+                  (double)slow->took_ns / NS_PER_MS);
+}
+
+static void set_debug(struct loop *loop, const struct config *config, struct log *log)
+{
+    loop->debug.enabled = loop->debug.enabled || config->debug;
+    loop->debug.threshold_ns = config->slow_callback_ns;
+    loop->debug.report = report_slow;
+    loop->debug.context = log;
+}
+
+static void tell_ready(struct server *server)
+{
+    struct sys *sys = server->chat.loop->sys;
+    char line[SYS_ADDRESS_TEXT + 32];
+    for (size_t i = 0; i < server->door_count; i++) {
+        int length = snprintf(line, sizeof(line), "listening on %s\n", server->doors[i].name);
+        put(sys, STDOUT_FILENO, line, (size_t)length);
+    }
+    put(sys, STDOUT_FILENO, "ready\n", strlen("ready\n"));
+}
+
+static void log_start(const struct server *server, struct log *log)
+{
+    const struct config *config = server->chat.config;
+    int most = server->client_fd_limit - (int)server->chat.loop->descriptor_count;
+    if (server->without_ipv6)
+        log_write(log, LOG_LEVEL_WARN, "no IPv6 here: listening on IPv4 alone");
+    if (config->max_clients > 0 && (int)config->max_clients < most)
+        most = (int)config->max_clients;
+    log_write(log, LOG_LEVEL_INFO, "%s %s: %d descriptors, at most %d clients", config->name,
+              VERSION, server->descriptor_limit, most);
+    if ((int)config->max_clients > most)
+        log_write(log, LOG_LEVEL_WARN, "--max-clients %u is more than the descriptor limit allows",
+                  config->max_clients);
+}
+
+static int run(struct loop *loop, const struct config *config)
+{
+    static struct server server; /* too large for a stack, and there is one */
+    char problem[CONFIG_PROBLEM_TEXT] = "chatd: ";
+    size_t used = strlen(problem);
+    struct log log;
+    log_init(&log, loop->sys, STDERR_FILENO, config->log_level);
+    set_debug(loop, config, &log);
+    if (server_open(&server, loop, config, &log, problem + used, sizeof(problem) - used) < 0) {
+        put_problem(loop->sys, problem);
+        return STATUS_FAILED;
+    }
+    tell_ready(&server);
+    log_start(&server, &log);
+    int rc = server_run(&server);
+    if (rc < 0) {
+        log_write(&log, LOG_LEVEL_ERROR, "the loop failed: %s", strerror(-rc));
+        return STATUS_FAILED; /* the kernel clears up: nothing here can be waited for any more */
+    }
+    server_close(&server);
+    return STATUS_OK;
+}
+
+static int start(const struct config *config)
+{
+    struct sys *sys = sys_kernel();
+    struct loop loop;
+    int rc = loop_init(&loop, sys);
+    if (rc < 0) {
+        char problem[CONFIG_PROBLEM_TEXT];
+        (void)snprintf(problem, sizeof(problem), "chatd: can't start: %s", strerror(-rc));
+        put_problem(sys, problem);
+        return STATUS_FAILED;
+    }
+    int status = run(&loop, config);
+    if (loop.descriptor_count == 0)
+        loop_release(&loop);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct sys *sys = sys_kernel();
+    struct config config;
+    char problem[CONFIG_PROBLEM_TEXT];
+    char help[CONFIG_HELP_TEXT];
+    (void)argc; /* argv ends with a NULL */
+    switch (config_parse(&config, argv, problem, sizeof(problem))) {
+    case 0:
+        return start(&config);
+    case CONFIG_HELP:
+        put(sys, STDOUT_FILENO, help, config_help(help, sizeof(help)));
+        return STATUS_OK;
+    case CONFIG_VERSION:
+        put(sys, STDOUT_FILENO, "chatd " VERSION "\n", strlen("chatd " VERSION "\n"));
+        return STATUS_OK;
+    default:
+        put_problem(sys, problem);
+        return STATUS_USAGE;
+    }
+}

@@ -1,0 +1,222 @@
+#include "chat/server.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "chat/motd.h"
+#include "chat/room.h"
+#include "chat/server_inside.h"
+
+/* Newcomers. */
+
+void server_tell_full(struct listener *listener, int fd)
+{
+    static const char line[] = "! server full\r\n";
+    struct sys *sys = listener->loop->sys;
+    (void)sys->send(sys, fd, line, sizeof(line) - 1); /* there is no second try at this end */
+}
+
+/* Why the newcomer at hand can't come in; NULL where it can, and then it is counted at its host. */
+static const char *turned_away(struct door *door)
+{
+    struct server *server = door->server;
+    uint32_t most = server->chat.config->max_clients;
+    if (door->fd >= server->client_fd_limit ||
+        (most > 0 && names_count(&server->chat.people) >= most))
+        return "server full";
+    int rc = hosts_enter(&server->sessions.hosts, &door->peer, &door->host);
+    if (rc == -EUSERS)
+        return "too many connections from your address";
+    return rc < 0 ? "server out of memory: try again later" : NULL;
+}
+
+/* Where a newcomer's memory runs out, the newcomer is let go and the server lives. */
+static void let_in(struct door *door)
+{
+    struct server *server = door->server;
+    int rc = session_start(&server->sessions, door->fd, door->host);
+    if (rc < 0)
+        log_write(server->chat.log, LOG_LEVEL_WARN, "a newcomer was let go: %s", strerror(-rc));
+}
+
+static int door_step(struct task *task)
+{
+    struct door *const self = container_of(task, struct door, task);
+
+    TASK_BEGIN();
+    for (;;) {
+        TASK_AWAIT(self->fd, listener_accept(task, &self->listener, &self->peer));
+        if (self->fd < 0)
+            break;
+        if (!turned_away(self)) {
+            let_in(self);
+            continue;
+        }
+        TASK_AWAIT(self->rc, farewell_place(task, &self->server->farewells));
+        if (self->rc < 0) {
+            (void)task->loop->sys->close(task->loop->sys, self->fd); /* the server ends */
+            break;
+        }
+        /* Somebody may have left meanwhile. */
+        const char *reason = turned_away(self);
+        if (reason) {
+            farewell_start(&self->server->farewells, self->fd, reason);
+        } else {
+            semaphore_release(&self->server->farewells.places);
+            let_in(self);
+        }
+    }
+    TASK_END();
+}
+
+static void door_ended(struct task_group *group, struct task *task)
+{
+    struct server *server = container_of(group, struct server, doors_group);
+    const struct door *door = container_of(task, struct door, task);
+    if (door->fd != -ECANCELED && door->fd < 0)
+        log_write(server->chat.log, LOG_LEVEL_ERROR, "%s accepts no more: %s", door->name,
+                  strerror(-door->fd));
+}
+
+/* A descriptor was given back: doors that rest try again. */
+static void retry_doors(struct sessions *sessions)
+{
+    struct server *server = container_of(sessions, struct server, sessions);
+    for (size_t i = 0; i < server->door_count; i++)
+        listener_retry(&server->doors[i].listener);
+}
+
+/* Signals. */
+
+static void reload_motd(struct server *server)
+{
+    struct log *log = server->chat.log;
+    const char *path = server->chat.config->motd;
+    if (!path) {
+        log_write(log, LOG_LEVEL_INFO, "HUP: there is no --motd to read again");
+        return;
+    }
+    int rc = motd_load(&server->chat, path);
+    if (rc < 0)
+        log_write(log, LOG_LEVEL_WARN, "--motd %s was not read again: %s", path, strerror(-rc));
+    else
+        log_write(log, LOG_LEVEL_INFO, "--motd %s was read again", path);
+}
+
+/* The first asks for a graceful end; another one, once that is under way, cuts it short. */
+static void end_or_cut(struct server *server, int number)
+{
+    struct chat *chat = &server->chat;
+    if (!server->ending.set) {
+        log_write(chat->log, LOG_LEVEL_INFO, "signal %d (%s): shutting down", number,
+                  strsignal(number));
+        chat->closing = true;
+        event_set(&server->ending);
+        return;
+    }
+    log_write(chat->log, LOG_LEVEL_INFO, "signal %d (%s): at once", number, strsignal(number));
+    task_group_cancel(&server->sessions.group, chat->loop->now_ns);
+    task_group_cancel(&server->farewells.group, chat->loop->now_ns);
+}
+
+static void on_signal(struct signals *signals, int number)
+{
+    struct server *server = container_of(signals, struct server, signals);
+    switch (number) {
+    case SIGHUP:
+        reload_motd(server);
+        break;
+    case SIGUSR1:
+        server_dump(server);
+        break;
+    case SIGINT:
+    case SIGTERM:
+        end_or_cut(server, number);
+        break;
+    default: /* SIGPIPE: whoever wrote sees EPIPE */
+        break;
+    }
+}
+
+int server_open_signals(struct server *server)
+{
+    sigset_t set;
+    (void)sigemptyset(&set); /* these can't fail for signals that exist */
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigaddset(&set, SIGPIPE);
+    return signals_open(&server->signals, server->chat.loop, "signals", &set, on_signal);
+}
+
+/* The main task. */
+
+static void open_groups(struct server *server)
+{
+    sessions_open(&server->sessions, &server->task, &server->chat);
+    server->sessions.on_left = retry_doors;
+    farewells_open(&server->farewells, &server->task, &server->chat.hub);
+    task_group_open(&server->doors_group, &server->task, "doors", GROUP_CONTAIN);
+    server->doors_group.on_end = door_ended;
+    for (size_t i = 0; i < server->door_count; i++) {
+        struct door *door = &server->doors[i];
+        (void)task_group_spawn(&server->doors_group, &door->task, door->name, door_step);
+    }
+}
+
+static void close_doors(struct server *server)
+{
+    for (size_t i = 0; i < server->door_count; i++)
+        listener_close(&server->doors[i].listener);
+}
+
+/* Gives those who are in until the end of the grace. */
+static void begin_grace(struct server *server)
+{
+    const struct chat *chat = &server->chat;
+    int64_t end_ns = time_after(chat->loop->now_ns, chat->config->grace_ns);
+    task_group_cancel(&server->sessions.group, end_ns);
+    task_group_cancel(&server->farewells.group, end_ns);
+}
+
+static void log_end(const struct server *server)
+{
+    size_t cut = server->sessions.cut;
+    if (cut > 0)
+        log_write(server->chat.log, LOG_LEVEL_WARN, "%zu %s cut off before having been sent all",
+                  cut, cut == 1 ? "client was" : "clients were");
+    log_write(server->chat.log, LOG_LEVEL_INFO, "ended");
+}
+
+static int server_step(struct task *task)
+{
+    struct server *const self = container_of(task, struct server, task);
+
+    TASK_BEGIN();
+    open_groups(self);
+    TASK_AWAIT(self->rc, event_wait(task, &self->ending));
+
+    /* First phase: nobody comes in, and everybody is sent what is owed. */
+    task_group_cancel(&self->doors_group, task->loop->now_ns);
+    begin_grace(self);
+    TASK_AWAIT(self->rc, task_group_join(task, &self->doors_group));
+    close_doors(self);
+
+    /* Second phase: the end of the grace, or a second signal, cuts what is left. */
+    TASK_AWAIT(self->rc, task_group_join(task, &self->sessions.group));
+    TASK_AWAIT(self->rc, task_group_join(task, &self->farewells.group));
+    log_end(self);
+    TASK_END();
+}
+
+void server_start(struct server *server)
+{
+    root_start(&server->root, server->chat.loop, &server->task, "server", server_step);
+}
+
+int server_run(struct server *server)
+{
+    server_start(server);
+    return root_run(&server->root);
+}

@@ -1,0 +1,50 @@
+/* The part of server.h that shows what a server is doing. */
+#include <inttypes.h>
+
+#include "chat/room.h"
+#include "chat/server.h"
+#include "chat/units.h"
+
+static void log_line(void *context, const char *line)
+{
+    log_write(context, LOG_LEVEL_INFO, "%s", line);
+}
+
+static void dump_client(const struct client *client)
+{
+    const struct chat *chat = client_chat(client);
+    const struct outbox *outbox = &client->stream.outbox;
+    char idle[UNITS_DURATION_TEXT];
+    units_format_duration(chat->loop->now_ns - client->heard_ns, idle);
+    log_write(chat->log, LOG_LEVEL_INFO, "client %s: in %u rooms, idle %s, %u bytes unread%s",
+              client->name, client->memberships, idle,
+              outbox->waiting_bytes[OUTBOX_ANSWER] + outbox->waiting_bytes[OUTBOX_MESSAGE],
+              outbox->blocked ? ", not reading" : "");
+}
+
+static void dump_clients(const struct chat *chat)
+{
+    size_t position = 0;
+    for (const char *name; (name = names_next(&chat->people, &position));)
+        dump_client(client_of_name(name));
+}
+
+static void dump_loop(const struct chat *chat)
+{
+    const struct loop *loop = chat->loop;
+    log_write(chat->log, LOG_LEVEL_INFO,
+              "loop: %" PRIu64 " turns, %zu descriptors, %zu timers, %" PRIu64
+              " slow callbacks, debug mode %s",
+              loop->turn, loop->descriptor_count, wheel_count(&loop->wheel), loop->debug.slow_count,
+              loop->debug.enabled ? "on" : "off");
+    log_write(chat->log, LOG_LEVEL_INFO,
+              "chat: %zu clients, %zu rooms, %" PRIu64 " lines broadcast",
+              names_count(&chat->people), names_count(&chat->rooms), chat->hub.sequence);
+}
+
+void server_dump(struct server *server)
+{
+    root_print(&server->root, log_line, server->chat.log);
+    dump_clients(&server->chat);
+    dump_loop(&server->chat);
+}

@@ -1,0 +1,337 @@
+#include "chat/session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "chat/answer.h"
+#include "chat/command.h"
+#include "chat/ignore.h"
+#include "chat/text.h"
+
+/* Read at once from a client that is ahead of its rate: what it sent beyond that may stay where it
+ * is. */
+#define SESSION_AHEAD_BYTES ((size_t)4 * 1024)
+
+/* Room for the others that the greeting names, so that its line fits 80 columns. */
+#define SESSION_OTHERS_TEXT 44
+
+static struct sessions *sessions_of(const struct session *self)
+{
+    return container_of(self->task.group, struct sessions, group);
+}
+
+static struct chat *chat_of(const struct session *self)
+{
+    return client_chat(&self->client);
+}
+
+/* Coming in. */
+
+static void enter(struct session *self)
+{
+    struct client *client = &self->client;
+    struct chat *chat = chat_of(self);
+    char others[SESSION_OTHERS_TEXT];
+    if (room_join(chat->lobby, client) < 0) {
+        client_refuse(client, "out of memory: try again later");
+        self->end = SESSION_QUIT;
+        return;
+    }
+    (void)answer_others(client, chat->lobby, others, sizeof(others));
+    client_tell(client, "Welcome to %s. You are %s in %s.", chat->config->name, client->name,
+                chat->lobby->name);
+    client_tell(client, "/help lists commands, /quit leaves. %s.", others);
+    answer_motd(client);
+    answer_history(client, chat->lobby, ANSWER_HISTORY_ON_JOIN);
+}
+
+/* Reading. */
+
+/* Puts the line under construction where it survives the next await. */
+static void keep_partial(struct session *self, const struct input_line *line)
+{
+    int rc = buffer_append(&self->reading.partial, self->task.loop->sys, line->bytes, line->length);
+    if (rc < 0)
+        stream_fail(&self->client.stream, rc);
+}
+
+/* The line under construction, in the scratch that all sessions share. */
+static struct input_line resume_line(struct session *self)
+{
+    struct chat *chat = chat_of(self);
+    struct buffer *partial = &self->reading.partial;
+    struct input_line line = {.bytes = chat->line, .max_bytes = chat->config->max_line_bytes};
+    line.length = buffer_length(partial);
+    if (line.length > 0)
+        memcpy(line.bytes, buffer_data(partial), line.length);
+    buffer_release(partial, self->task.loop->sys);
+    return line;
+}
+
+static void run_line(struct session *self, const struct input_line *line)
+{
+    char *clean = chat_of(self)->clean;
+    size_t length = text_clean(clean, line->bytes, line->length);
+    clean[length] = '\0';
+    command_run(&self->client, clean, length);
+    if (self->client.quitting)
+        self->end = SESSION_QUIT;
+}
+
+static void carry_out(struct session *self, enum input_event event, const struct input_line *line)
+{
+    struct client *client = &self->client;
+    switch (event) {
+    case INPUT_LINE:
+        run_line(self, line);
+        break;
+    case INPUT_TOO_LONG:
+        client_refuse(client, "your line is too long: at most %zu bytes, it was not said",
+                      line->max_bytes);
+        break;
+    case INPUT_ANSWER:
+        if (stream_write(&client->stream, (const char *)self->reading.input.answer,
+                         TELNET_ANSWER_BYTES) < 0)
+            stream_fail(&client->stream, -ENOMEM);
+        break;
+    case INPUT_ARE_YOU_THERE:
+        client_tell(client, "yes, %s is here", chat_of(self)->config->name);
+        break;
+    case INPUT_INTERRUPT:
+        client_tell(client, "to leave, type /quit or press Ctrl-D");
+        break;
+    case INPUT_END:
+        self->end = SESSION_QUIT;
+        break;
+    case INPUT_SKIPPED:
+    case INPUT_MORE:
+        break;
+    }
+}
+
+/* Carries out the next thing in what was read. False: there is nothing whole in it. */
+static bool take_event(struct session *self)
+{
+    struct stream *stream = &self->client.stream;
+    struct session_reading *reading = &self->reading;
+    size_t size;
+    const char *bytes = stream_input(stream, &size);
+    if (size == 0)
+        return false;
+    struct input_line line = resume_line(self);
+    struct input_raw raw = {.bytes = (const uint8_t *)bytes, .size = size};
+    enum input_event event = input_pull(&reading->input, &line, &raw);
+    stream_consume(stream, size - raw.size);
+    if (event != INPUT_LINE && line.length > 0)
+        keep_partial(self, &line);
+    if (event == INPUT_MORE)
+        return false;
+    pace_charge(&reading->pace, &chat_of(self)->config->rate, self->task.loop->now_ns, 1);
+    carry_out(self, event, &line);
+    return true;
+}
+
+/* The input has ended: a last line without a newline counts. */
+static void take_last_line(struct session *self)
+{
+    struct input_line line = resume_line(self);
+    if (input_finish(&self->reading.input, &line))
+        run_line(self, &line);
+    if (!self->end)
+        self->end = SESSION_CLOSED;
+}
+
+/* How long it has to wait before its next line is taken. */
+static int64_t ahead_ns(const struct session *self)
+{
+    return pace_ready_at(&self->reading.pace, &chat_of(self)->config->rate) -
+           self->task.loop->now_ns;
+}
+
+static size_t read_size(const struct session *self)
+{
+    return self->reading.pace.due_ns > self->task.loop->now_ns ? SESSION_AHEAD_BYTES
+                                                               : STREAM_READ_BYTES;
+}
+
+/* Composes answers as long as the reader takes them. */
+static void compose_answers(struct session *self)
+{
+    const uint32_t *unread = &self->client.stream.outbox.waiting_bytes[OUTBOX_ANSWER];
+    while (*unread < CHAT_UNREAD_BYTES && answer_next(&self->client))
+        continue;
+}
+
+/* Begins to wait for the client: for as long as it may be silent. */
+static void open_idle(struct session *self)
+{
+    int64_t idle_ns = chat_of(self)->config->idle_timeout_ns;
+    task_deadline_open(&self->task, &self->reading.idle, idle_ns ? idle_ns : TIME_NEVER);
+}
+
+/* Finds out what the result of a wait means for the session. */
+static void judge_wait(struct session *self)
+{
+    if (self->rc >= 0 || self->end)
+        return;
+    if (self->rc == -ETIMEDOUT)
+        self->end = SESSION_IDLE;
+    else if (self->rc == -ECANCELED)
+        self->end = SESSION_SHUTDOWN;
+    else
+        self->end = SESSION_LOST;
+}
+
+static void close_idle(struct session *self)
+{
+    (void)task_deadline_close(&self->task, &self->reading.idle); /* self->rc says it too */
+    judge_wait(self);
+}
+
+/* Going. */
+
+static const char *reason_of(const struct session *self)
+{
+    switch ((enum session_end)self->end) {
+    case SESSION_CLOSED:
+        return "connection closed";
+    case SESSION_LOST:
+        return "connection lost";
+    case SESSION_IDLE:
+        return "idle";
+    case SESSION_TOO_SLOW:
+        return "too slow";
+    default:
+        return self->client.parting;
+    }
+}
+
+static bool worth_finishing(const struct session *self)
+{
+    return self->end != SESSION_LOST && self->end != SESSION_TOO_SLOW;
+}
+
+/* Leaves the rooms and the name; what was said up to here is still owed. */
+static void say_farewell(struct session *self)
+{
+    struct client *client = &self->client;
+    bool shutdown = self->end == SESSION_SHUTDOWN;
+    if (shutdown)
+        client_tell(client, "server is shutting down");
+    else if (self->end == SESSION_IDLE)
+        client_tell(client, "idle for too long");
+    room_leave_all(client, reason_of(self));
+    client_go(client);
+    answer_release(client);
+    buffer_release(&self->reading.partial, self->task.loop->sys);
+    self->finish = (struct stream_finish){.stream = &client->stream};
+    self->finish.linger_ns = shutdown ? TIME_NEVER : STREAM_LINGER_NS;
+}
+
+static void release_client(struct session *self)
+{
+    struct client *client = &self->client;
+    room_forget(client);
+    ignore_release(client);
+    client_release(client);
+}
+
+static int session_step(struct task *task)
+{
+    struct session *const self = container_of(task, struct session, task);
+
+    TASK_BEGIN();
+    enter(self);
+    while (!self->end) {
+        /* Who doesn't read its answers is not read either. */
+        compose_answers(self);
+        open_idle(self);
+        TASK_AWAIT(self->rc, stream_drain(task, &self->client.stream, CHAT_UNREAD_BYTES / 2));
+        close_idle(self);
+        if (self->end || self->client.answer)
+            continue;
+
+        /* Who is above its rate is read more slowly. */
+        if (ahead_ns(self) > 0) {
+            TASK_AWAIT(self->rc, task_sleep(task, ahead_ns(self)));
+            judge_wait(self);
+            continue;
+        }
+        if (take_event(self))
+            continue;
+        open_idle(self);
+        TASK_AWAIT(self->rc, stream_fill(task, &self->client.stream, read_size(self)));
+        close_idle(self);
+        if (self->rc > 0)
+            self->client.heard_ns = task->loop->now_ns;
+        else if (!self->end)
+            take_last_line(self);
+    }
+    say_farewell(self);
+    if (worth_finishing(self)) {
+        task_shield(task);
+        TASK_AWAIT(self->rc, stream_finish(task, &self->finish));
+        task_unshield(task);
+        if (self->rc == -ECANCELED)
+            sessions_of(self)->cut++;
+    }
+    release_client(self);
+    TASK_END();
+}
+
+/* The reap phase: what the session held is given back. */
+static void release_session(struct task_group *group, struct task *task)
+{
+    struct sessions *sessions = container_of(group, struct sessions, group);
+    struct session *self = container_of(task, struct session, task);
+    hosts_leave(&sessions->hosts, self->host);
+    group->loop->sys->release(group->loop->sys, self);
+    sessions->on_left(sessions);
+}
+
+void sessions_open(struct sessions *sessions, struct task *owner, struct chat *chat)
+{
+    sessions->chat = chat;
+    sessions->cut = 0;
+    task_group_open(&sessions->group, owner, "sessions", GROUP_CONTAIN);
+    sessions->group.release = release_session;
+}
+
+int session_start(struct sessions *sessions, int fd, struct host *host)
+{
+    struct sys *sys = sessions->chat->loop->sys;
+    int rc = -ENOMEM;
+    struct session *self = sys->allocate(sys, sizeof(*self));
+    if (!self)
+        goto close_fd;
+    *self = (struct session){.host = host};
+    rc = client_open(&self->client, sessions->chat, fd);
+    if (rc < 0)
+        goto free_session;
+    rc = task_group_spawn(&sessions->group, &self->task, self->client.name, session_step);
+    if (rc < 0)
+        goto release_client;
+    return 0;
+
+release_client:
+    client_go(&self->client);
+    client_release(&self->client);
+    fd = -1; /* closed with the client */
+free_session:
+    sys->release(sys, self);
+close_fd:
+    if (fd >= 0)
+        (void)sys->close(sys, fd); /* nothing was sent on it */
+    hosts_leave(&sessions->hosts, host);
+    return rc;
+}
+
+void session_fell_behind(struct subscriber *subscriber)
+{
+    struct client *client = client_of_outbox(subscriber->outbox);
+    struct session *self = container_of(client, struct session, client);
+    if (self->end)
+        return;
+    self->end = SESSION_TOO_SLOW;
+    task_cancel(&self->task, self->task.loop->now_ns);
+}
