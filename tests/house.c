@@ -1,0 +1,104 @@
+#include "tests/house.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+/* Turns in one instant that no conversation needs: the server is spinning. */
+#define TURNS_MAX 20000
+
+#define ARGUMENTS_MAX 32
+
+struct sim *sim;
+struct loop loop;
+struct server server;
+
+static struct config config;
+static struct log server_log;
+static char problem[CONFIG_PROBLEM_TEXT];
+
+void house_build(const struct sim_options *options)
+{
+    sim = sim_create(options);
+}
+
+static void read_arguments(const char *const *arguments)
+{
+    char *argv[ARGUMENTS_MAX + 2] = {(char *)"chatd"};
+    for (int i = 0; arguments && arguments[i]; i++) {
+        cr_assert_lt(i, ARGUMENTS_MAX);
+        argv[i + 1] = (char *)arguments[i];
+    }
+    int rc = config_parse(&config, argv, problem, sizeof(problem));
+    cr_assert_eq(rc, 0, "%s", problem);
+}
+
+int house_start(const char *const *arguments)
+{
+    read_arguments(arguments);
+    log_init(&server_log, sim_door(sim), 2, config.log_level);
+    int rc = loop_init(&loop, sim_door(sim));
+    if (rc < 0)
+        return rc;
+    rc = server_open(&server, &loop, &config, &server_log, problem, sizeof(problem));
+    if (rc < 0) {
+        loop_release(&loop);
+        return rc;
+    }
+    server_start(&server);
+    return 0;
+}
+
+bool house_pass(int64_t duration_ns)
+{
+    sim_limit(sim, sim_now_ns(sim) + duration_ns);
+    for (int turns = 0; !sim_idle(sim); turns++) {
+        if (task_ended(&server.task) || turns == TURNS_MAX)
+            return false;
+        cr_assert_eq(loop_run_once(&loop), 0);
+    }
+    return true;
+}
+
+int house_end(void)
+{
+    sim_raise(sim, SIGTERM);
+    for (int i = 0; i < 600 && !task_ended(&server.task); i++)
+        (void)house_pass(100 * NS_PER_MS);
+    cr_assert(task_ended(&server.task), "the server doesn't end");
+    return server.task.result;
+}
+
+void house_stop(void)
+{
+    server_close(&server);
+    loop_release(&loop);
+    cr_assert_eq(sim_open_descriptors(sim), 0, "descriptors are left");
+    cr_assert_eq(sim_live_blocks(sim), 0, "%zu blocks are left", sim_live_blocks(sim));
+}
+
+void house_raze(void)
+{
+    sim_free(sim);
+}
+
+struct sim_peer *house_enter(void)
+{
+    struct sim_peer *peer = sim_connect(sim, HOUSE_ADDRESS);
+    cr_assert(peer);
+    cr_assert(house_pass(0));
+    return peer;
+}
+
+void house_say(struct sim_peer *peer, const char *line)
+{
+    sim_peer_say(peer, line);
+    sim_peer_say(peer, "\r\n");
+    cr_assert(house_pass(0));
+}
+
+void house_expect(struct sim_peer *peer, const char *text)
+{
+    cr_assert(strstr(sim_peer_text(peer), text), "expected \"%s\" in:\n%s", text,
+              sim_peer_text(peer));
+    sim_peer_forget(peer);
+}

@@ -1,0 +1,240 @@
+/* The whole server on the simulated door: time, faults and accounts. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "tests/house.h"
+
+TestSuite(server, .timeout = 300);
+
+Test(server, two_people_hear_each_other)
+{
+    house_build(NULL);
+    cr_assert_eq(house_start(NULL), 0);
+    struct sim_peer *ann = house_enter();
+    house_expect(ann, "* Welcome to chatd. You are guest1 in #lobby.\r\n");
+    struct sim_peer *bob = house_enter();
+    house_say(ann, "hello");
+    house_expect(bob, "#lobby <guest1> hello\r\n");
+    cr_assert_eq(house_end(), 0);
+    house_expect(bob, "* server is shutting down\r\n");
+    cr_assert(sim_peer_at_end(bob));
+    house_stop();
+    house_raze();
+}
+
+Test(server, an_idle_house_sleeps)
+{
+    house_build(NULL);
+    cr_assert_eq(house_start(NULL), 0);
+    for (int i = 0; i < 20; i++)
+        (void)house_enter();
+    cr_assert(house_pass(NS_PER_SECOND)); /* arrivals are announced */
+    uint64_t turns = loop.turn;
+    cr_assert(house_pass(3600 * NS_PER_SECOND));
+    cr_assert_leq(loop.turn - turns, 1);
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
+Test(server, arrivals_are_announced_together_after_200_ms)
+{
+    house_build(NULL);
+    cr_assert_eq(house_start(NULL), 0);
+    struct sim_peer *ann = house_enter();
+    cr_assert(house_pass(199 * NS_PER_MS));
+    (void)house_enter();
+    cr_assert_not(strstr(sim_peer_text(ann), "joined"));
+    cr_assert(house_pass(2 * NS_PER_MS));
+    house_expect(ann, "#lobby -- guest1 and guest2 joined\r\n");
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
+Test(server, silence_is_counted_from_the_last_byte)
+{
+    static const char *const arguments[] = {"--idle-timeout", "10s", NULL};
+    house_build(NULL);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *ann = house_enter();
+    cr_assert(house_pass(9 * NS_PER_SECOND));
+    sim_peer_say(ann, "x");
+    cr_assert(house_pass(9 * NS_PER_SECOND));
+    cr_assert_not(sim_peer_at_end(ann));
+    cr_assert(house_pass(2 * NS_PER_SECOND));
+    house_expect(ann, "* idle for too long\r\n");
+    cr_assert(sim_peer_at_end(ann));
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
+Test(server, the_grace_ends_what_hangs)
+{
+    static const char *const arguments[] = {"--grace", "7s", "--rate", "0", NULL};
+    house_build(NULL);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *talker = house_enter();
+    struct sim_peer *stalled = house_enter();
+    sim_peer_stall(stalled);
+    for (int i = 0; i < 4000; i++)
+        sim_peer_say(talker, "a line that is long enough to fill what buffers there are\n");
+    cr_assert(house_pass(NS_PER_SECOND));
+    sim_raise(sim, SIGTERM);
+    cr_assert(house_pass(6 * NS_PER_SECOND), "it ended before its grace");
+    cr_assert(sim_peer_at_end(talker));
+    (void)house_pass(2 * NS_PER_SECOND);
+    cr_assert(task_ended(&server.task));
+    cr_assert(strstr(sim_output(sim, 2), "1 client was cut off"), "%s", sim_output(sim, 2));
+    house_stop();
+    house_raze();
+}
+
+Test(server, a_second_signal_ends_it_at_once)
+{
+    static const char *const arguments[] = {"--grace", "1h", "--rate", "0", NULL};
+    house_build(NULL);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *talker = house_enter();
+    struct sim_peer *stalled = house_enter();
+    sim_peer_stall(stalled);
+    for (int i = 0; i < 4000; i++)
+        sim_peer_say(talker, "a line that is long enough to fill what buffers there are\n");
+    cr_assert(house_pass(NS_PER_SECOND));
+    sim_raise(sim, SIGTERM);
+    cr_assert(house_pass(NS_PER_SECOND));
+    sim_raise(sim, SIGTERM);
+    (void)house_pass(0);
+    cr_assert(task_ended(&server.task));
+    house_stop();
+    house_raze();
+}
+
+/* Whatever fails. */
+
+static const char *const conversation_arguments[] = {"-l",
+                                                     "127.0.0.1:7777",
+                                                     "-l",
+                                                     "unix:/run/chat",
+                                                     "--motd",
+                                                     "/motd",
+                                                     "--max-per-host",
+                                                     "3",
+                                                     "--history",
+                                                     "3",
+                                                     "--max-line",
+                                                     "64",
+                                                     "--idle-timeout",
+                                                     "1h",
+                                                     "--rate",
+                                                     "0",
+                                                     NULL};
+
+/* A peer may find nobody listening, once things fail. */
+static void say_if_there(struct sim_peer *peer, const char *lines)
+{
+    if (peer)
+        sim_peer_say(peer, lines);
+    cr_assert(house_pass(50 * NS_PER_MS), "the server spins or ended");
+}
+
+/* A short conversation in which all that chatd can do comes up. */
+static void converse(void)
+{
+    struct sim_peer *ann = sim_connect(sim, HOUSE_ADDRESS);
+    struct sim_peer *bob = sim_connect(sim, "unix:/run/chat");
+    say_if_there(ann, "/nick ann\n/join #tea\n/topic leaves\n/lock\nhello\n");
+    say_if_there(bob, "/nick bob\n/msg ann psst\n/ignore ann\n/whois ann\n/who\n/rooms\n/help\n");
+    say_if_there(ann, "/unlock\n/away lunch\n/history 3\n/me waves\n");
+    struct sim_peer *eve = sim_connect(sim, HOUSE_ADDRESS);
+    say_if_there(bob, "/join #tea\none\ntwo\nthree\n/unignore ann\n/msg ann hi\n/ignore\n");
+    say_if_there(eve, "half a li");
+    say_if_there(eve, "ne\n\377\375\001/leave\n/join #tea\nthis line is much too long for the limit"
+                      " of sixty-four bytes that was given\n");
+    sim_raise(sim, SIGHUP);
+    sim_raise(sim, SIGUSR1);
+    if (eve)
+        sim_peer_reset(eve);
+    say_if_there(bob, "/leave #lobby\n/quit bye\n");
+    if (ann)
+        sim_peer_shutdown(ann);
+    cr_assert(house_pass(500 * NS_PER_MS));
+}
+
+/* One conversation in which the `nth` call fails with its error number `which`. Returns whether there
+ * was such a call. */
+static bool converse_failing(uint64_t nth, unsigned which)
+{
+    house_build(NULL);
+    sim_write_file(sim, "/motd", "mind\nthe step\n");
+    sim_fail_nth(sim, nth, which);
+    if (house_start(conversation_arguments) == 0) {
+        converse();
+        cr_assert_eq(house_end(), 0);
+        house_stop();
+    }
+    cr_assert_eq(sim_open_descriptors(sim), 0, "descriptors are left: %s", sim_failed_call(sim));
+    cr_assert_eq(sim_live_blocks(sim), 0, "blocks are left: %s", sim_failed_call(sim));
+    bool failed = sim_failed_call(sim) != NULL;
+    house_raze();
+    return failed;
+}
+
+Test(server, every_call_that_can_fail_fails_once)
+{
+    uint64_t failures = 0;
+    bool more = true;
+    for (uint64_t nth = 1; more; nth++) {
+        more = false;
+        for (unsigned which = 0; converse_failing(nth, which); which++) {
+            more = true;
+            failures++;
+        }
+    }
+    cr_assert_gt(failures, 200);
+}
+
+Test(server, a_rough_network_loses_nobody_elses_lines)
+{
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        const struct sim_options options = {.seed = seed,
+                                            .segments = SIM_RANDOM,
+                                            .delay_max_ns = 3 * NS_PER_MS,
+                                            .shuffle = true,
+                                            .short_read_ppm = 200000,
+                                            .short_write_ppm = 200000,
+                                            .late_accept_ppm = 200000};
+        house_build(&options);
+        sim_write_file(sim, "/motd", "mind\nthe step\n");
+        cr_assert_eq(house_start(conversation_arguments), 0);
+        converse();
+        cr_assert_eq(house_end(), 0, "seed %lu", (unsigned long)seed);
+        house_stop();
+        house_raze();
+    }
+}
+
+Test(server, a_failing_world_is_survived)
+{
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        const struct sim_options options = {.seed = seed,
+                                            .segments = SIM_RANDOM,
+                                            .shuffle = true,
+                                            .reset_ppm = 20000,
+                                            .no_descriptor_ppm = 50000,
+                                            .no_buffer_ppm = 20000,
+                                            .no_memory_ppm = 20000};
+        house_build(&options);
+        sim_write_file(sim, "/motd", "mind\nthe step\n");
+        if (house_start(conversation_arguments) == 0) {
+            converse();
+            cr_assert_eq(house_end(), 0, "seed %lu", (unsigned long)seed);
+            house_stop();
+        }
+        cr_assert_eq(sim_open_descriptors(sim), 0, "seed %lu", (unsigned long)seed);
+        cr_assert_eq(sim_live_blocks(sim), 0, "seed %lu", (unsigned long)seed);
+        house_raze();
+    }
+}
