@@ -44,8 +44,8 @@ uint32_t gather_arrival(struct gather *gather, struct sys *sys, const char *name
 /* Takes out the arrival at `place`. */
 void gather_cancel(struct gather *gather, uint32_t place);
 
-/* Notes the departure of `name` (copied) for `reason` (copied; NULL: none). Where there is no memory,
- * false: the caller tells at once or not at all. */
+/* Notes the departure of `name` (copied) for `reason` (copied; NULL: none). False where there is no
+ * memory: the caller tells at once or not at all. */
 bool gather_departure(struct gather *gather, struct sys *sys, const char *name, const char *reason);
 
 /* True where there is nothing to announce. */
@@ -54,8 +54,9 @@ bool gather_empty(const struct gather *gather);
 /* True where somebody has left. */
 bool gather_has_departures(const struct gather *gather);
 
-/* Composes the lines, in order, without the room's name, `#room -- ` or newline, each in at most `size`
- * bytes of `text` (longer ones are cut), and hands each to `emit`. */
+/* Composes the lines, in order, without the room's name, `#room -- ` or newline, each in at most
+ * `size` bytes of `text` (GATHER_LINE_BYTES at least; a reason that is too long is cut), and hands
+ * each to `emit`. */
 void gather_compose(const struct gather *gather, char *text, size_t size,
                     void (*emit)(void *context, const char *line, size_t length), void *context);
 
