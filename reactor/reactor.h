@@ -3,7 +3,7 @@
  *
  * Read it from the ground up: list, clock, wheel, sys, buffer, chunklog and sim
  * are data structures and the two doors to the kernel; debug, loop and signals
- * the turn; task to root the coroutines and who owns them; hub to listener bytes,
+ * the turn; task to root the coroutines and who owns them; hub to service bytes,
  * lines and one to many. reactor/README.md walks through them.
  */
 #ifndef REACTOR_REACTOR_H
@@ -13,6 +13,7 @@
 #include "reactor/queue.h"
 #include "reactor/root.h"
 #include "reactor/scope.h"
+#include "reactor/service.h"
 #include "reactor/signals.h"
 #include "reactor/stream.h"
 #include "reactor/sync.h"
