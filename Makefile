@@ -98,6 +98,9 @@ clean: ## remove everything that was built
 help: ## this list
 	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
+# Archives in the order in which they need each other, whatever order the rules name them in.
+linked = $(foreach archive,$(LIBTESTS) $(LIBCHAT) $(LIBRARY),$(filter $(archive),$1))
+
 $(BUILD)/chatd: $(BUILD)/chat/main.o
 $(BUILD)/chatload: $(CHATLOAD)
 $(EXAMPLES) $(TESTS) $(FUZZERS): %: %.o
@@ -107,7 +110,7 @@ $(TESTS): LDLIBS += -lcriterion
 $(FUZZERS): LDFLAGS += -fsanitize=fuzzer
 $(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(TESTS) $(FUZZERS): $(LIBCHAT) $(LIBRARY)
 	echo "  LINK $@"
-	$(COMPILE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+	$(COMPILE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call linked,$^) $(LDLIBS)
 
 $(BUILD)/libreactor.a: $(REACTOR)
 $(BUILD)/libchat.a: $(CHAT)
