@@ -8,17 +8,13 @@
 
 #define ARGUMENTS_MAX 32
 
-struct sim *sim;
-struct loop loop;
-struct server server;
+struct house house;
 
-static struct config config;
-static struct log server_log;
 static char problem[CONFIG_PROBLEM_TEXT];
 
 void house_build(const struct sim_options *options)
 {
-    sim = sim_create(options);
+    house.sim = sim_create(options);
 }
 
 static void read_arguments(const char *const *arguments)
@@ -28,62 +24,63 @@ static void read_arguments(const char *const *arguments)
         cr_assert_lt(i, ARGUMENTS_MAX);
         argv[i + 1] = (char *)arguments[i];
     }
-    int rc = config_parse(&config, argv, problem, sizeof(problem));
+    int rc = config_parse(&house.config, argv, problem, sizeof(problem));
     cr_assert_eq(rc, 0, "%s", problem);
 }
 
 int house_start(const char *const *arguments)
 {
     read_arguments(arguments);
-    log_init(&server_log, sim_door(sim), 2, config.log_level);
-    int rc = loop_init(&loop, sim_door(sim));
+    log_init(&house.log, sim_door(house.sim), 2, house.config.log_level);
+    int rc = loop_init(&house.loop, sim_door(house.sim));
     if (rc < 0)
         return rc;
-    rc = server_open(&server, &loop, &config, &server_log, problem, sizeof(problem));
+    rc = server_open(&house.server, &house.loop, &house.config, &house.log, problem,
+                     sizeof(problem));
     if (rc < 0) {
-        loop_release(&loop);
+        loop_release(&house.loop);
         return rc;
     }
-    server_start(&server);
+    server_start(&house.server);
     return 0;
 }
 
 bool house_pass(int64_t duration_ns)
 {
-    sim_limit(sim, sim_now_ns(sim) + duration_ns);
-    for (int turns = 0; !sim_idle(sim); turns++) {
-        if (task_ended(&server.task) || turns == TURNS_MAX)
+    sim_limit(house.sim, sim_now_ns(house.sim) + duration_ns);
+    for (int turns = 0; !sim_idle(house.sim); turns++) {
+        if (task_ended(&house.server.task) || turns == TURNS_MAX)
             return false;
-        cr_assert_eq(loop_run_once(&loop), 0);
+        cr_assert_eq(loop_run_once(&house.loop), 0);
     }
     return true;
 }
 
 int house_end(void)
 {
-    sim_raise(sim, SIGTERM);
-    for (int i = 0; i < 600 && !task_ended(&server.task); i++)
+    sim_raise(house.sim, SIGTERM);
+    for (int i = 0; i < 600 && !task_ended(&house.server.task); i++)
         (void)house_pass(100 * NS_PER_MS);
-    cr_assert(task_ended(&server.task), "the server doesn't end");
-    return server.task.result;
+    cr_assert(task_ended(&house.server.task), "the server doesn't end");
+    return house.server.task.result;
 }
 
 void house_stop(void)
 {
-    server_close(&server);
-    loop_release(&loop);
-    cr_assert_eq(sim_open_descriptors(sim), 0, "descriptors are left");
-    cr_assert_eq(sim_live_blocks(sim), 0, "%zu blocks are left", sim_live_blocks(sim));
+    server_close(&house.server);
+    loop_release(&house.loop);
+    cr_assert_eq(sim_open_descriptors(house.sim), 0, "descriptors are left");
+    cr_assert_eq(sim_live_blocks(house.sim), 0, "%zu blocks are left", sim_live_blocks(house.sim));
 }
 
 void house_raze(void)
 {
-    sim_free(sim);
+    sim_free(house.sim);
 }
 
 struct sim_peer *house_enter(void)
 {
-    struct sim_peer *peer = sim_connect(sim, HOUSE_ADDRESS);
+    struct sim_peer *peer = sim_connect(house.sim, HOUSE_ADDRESS);
     cr_assert(peer);
     cr_assert(house_pass(0));
     return peer;

@@ -2,7 +2,7 @@
  * house: a whole chatd on the simulated door, for suites that look at it from
  * outside and from below at once: virtual time, chosen faults, and accounts of
  * every descriptor and block. Every test has its own process, so there is one
- * house and its parts are globals.
+ * house.
  */
 #ifndef TESTS_HOUSE_H
 #define TESTS_HOUSE_H
@@ -10,9 +10,15 @@
 #include "chat/server.h"
 #include "reactor/sim.h"
 
-extern struct sim *sim;
-extern struct loop loop;
-extern struct server server;
+struct house {
+    struct sim *sim;
+    struct loop loop;
+    struct server server;
+    struct config config;
+    struct log log;
+};
+
+extern struct house house;
 
 /* Where it listens unless told otherwise. */
 #define HOUSE_ADDRESS "127.0.0.1:7777"

@@ -30,9 +30,9 @@ Test(server, an_idle_house_sleeps)
     for (int i = 0; i < 20; i++)
         (void)house_enter();
     cr_assert(house_pass(NS_PER_SECOND)); /* arrivals are announced */
-    uint64_t turns = loop.turn;
+    uint64_t turns = house.loop.turn;
     cr_assert(house_pass(3600 * NS_PER_SECOND));
-    cr_assert_leq(loop.turn - turns, 1);
+    cr_assert_leq(house.loop.turn - turns, 1);
     cr_assert_eq(house_end(), 0);
     house_stop();
     house_raze();
@@ -82,12 +82,13 @@ Test(server, the_grace_ends_what_hangs)
     for (int i = 0; i < 4000; i++)
         sim_peer_say(talker, "a line that is long enough to fill what buffers there are\n");
     cr_assert(house_pass(NS_PER_SECOND));
-    sim_raise(sim, SIGTERM);
+    sim_raise(house.sim, SIGTERM);
     cr_assert(house_pass(6 * NS_PER_SECOND), "it ended before its grace");
     cr_assert(sim_peer_at_end(talker));
     (void)house_pass(2 * NS_PER_SECOND);
-    cr_assert(task_ended(&server.task));
-    cr_assert(strstr(sim_output(sim, 2), "1 client was cut off"), "%s", sim_output(sim, 2));
+    cr_assert(task_ended(&house.server.task));
+    cr_assert(strstr(sim_output(house.sim, 2), "1 client was cut off"), "%s",
+              sim_output(house.sim, 2));
     house_stop();
     house_raze();
 }
@@ -103,11 +104,11 @@ Test(server, a_second_signal_ends_it_at_once)
     for (int i = 0; i < 4000; i++)
         sim_peer_say(talker, "a line that is long enough to fill what buffers there are\n");
     cr_assert(house_pass(NS_PER_SECOND));
-    sim_raise(sim, SIGTERM);
+    sim_raise(house.sim, SIGTERM);
     cr_assert(house_pass(NS_PER_SECOND));
-    sim_raise(sim, SIGTERM);
+    sim_raise(house.sim, SIGTERM);
     (void)house_pass(0);
-    cr_assert(task_ended(&server.task));
+    cr_assert(task_ended(&house.server.task));
     house_stop();
     house_raze();
 }
@@ -143,18 +144,18 @@ static void say_if_there(struct sim_peer *peer, const char *lines)
 /* A short conversation in which all that chatd can do comes up. */
 static void converse(void)
 {
-    struct sim_peer *ann = sim_connect(sim, HOUSE_ADDRESS);
-    struct sim_peer *bob = sim_connect(sim, "unix:/run/chat");
+    struct sim_peer *ann = sim_connect(house.sim, HOUSE_ADDRESS);
+    struct sim_peer *bob = sim_connect(house.sim, "unix:/run/chat");
     say_if_there(ann, "/nick ann\n/join #tea\n/topic leaves\n/lock\nhello\n");
     say_if_there(bob, "/nick bob\n/msg ann psst\n/ignore ann\n/whois ann\n/who\n/rooms\n/help\n");
     say_if_there(ann, "/unlock\n/away lunch\n/history 3\n/me waves\n");
-    struct sim_peer *eve = sim_connect(sim, HOUSE_ADDRESS);
+    struct sim_peer *eve = sim_connect(house.sim, HOUSE_ADDRESS);
     say_if_there(bob, "/join #tea\none\ntwo\nthree\n/unignore ann\n/msg ann hi\n/ignore\n");
     say_if_there(eve, "half a li");
     say_if_there(eve, "ne\n\377\375\001/leave\n/join #tea\nthis line is much too long for the limit"
                       " of sixty-four bytes that was given\n");
-    sim_raise(sim, SIGHUP);
-    sim_raise(sim, SIGUSR1);
+    sim_raise(house.sim, SIGHUP);
+    sim_raise(house.sim, SIGUSR1);
     if (eve)
         sim_peer_reset(eve);
     say_if_there(bob, "/leave #lobby\n/quit bye\n");
@@ -168,16 +169,17 @@ static void converse(void)
 static bool converse_failing(uint64_t nth, unsigned which)
 {
     house_build(NULL);
-    sim_write_file(sim, "/motd", "mind\nthe step\n");
-    sim_fail_nth(sim, nth, which);
+    sim_write_file(house.sim, "/motd", "mind\nthe step\n");
+    sim_fail_nth(house.sim, nth, which);
     if (house_start(conversation_arguments) == 0) {
         converse();
         cr_assert_eq(house_end(), 0);
         house_stop();
     }
-    cr_assert_eq(sim_open_descriptors(sim), 0, "descriptors are left: %s", sim_failed_call(sim));
-    cr_assert_eq(sim_live_blocks(sim), 0, "blocks are left: %s", sim_failed_call(sim));
-    bool failed = sim_failed_call(sim) != NULL;
+    cr_assert_eq(sim_open_descriptors(house.sim), 0, "descriptors are left: %s",
+                 sim_failed_call(house.sim));
+    cr_assert_eq(sim_live_blocks(house.sim), 0, "blocks are left: %s", sim_failed_call(house.sim));
+    bool failed = sim_failed_call(house.sim) != NULL;
     house_raze();
     return failed;
 }
@@ -207,7 +209,7 @@ Test(server, a_rough_network_loses_nobody_elses_lines)
                                             .short_write_ppm = 200000,
                                             .late_accept_ppm = 200000};
         house_build(&options);
-        sim_write_file(sim, "/motd", "mind\nthe step\n");
+        sim_write_file(house.sim, "/motd", "mind\nthe step\n");
         cr_assert_eq(house_start(conversation_arguments), 0);
         converse();
         cr_assert_eq(house_end(), 0, "seed %lu", (unsigned long)seed);
@@ -227,14 +229,14 @@ Test(server, a_failing_world_is_survived)
                                             .no_buffer_ppm = 20000,
                                             .no_memory_ppm = 20000};
         house_build(&options);
-        sim_write_file(sim, "/motd", "mind\nthe step\n");
+        sim_write_file(house.sim, "/motd", "mind\nthe step\n");
         if (house_start(conversation_arguments) == 0) {
             converse();
             cr_assert_eq(house_end(), 0, "seed %lu", (unsigned long)seed);
             house_stop();
         }
-        cr_assert_eq(sim_open_descriptors(sim), 0, "seed %lu", (unsigned long)seed);
-        cr_assert_eq(sim_live_blocks(sim), 0, "seed %lu", (unsigned long)seed);
+        cr_assert_eq(sim_open_descriptors(house.sim), 0, "seed %lu", (unsigned long)seed);
+        cr_assert_eq(sim_live_blocks(house.sim), 0, "seed %lu", (unsigned long)seed);
         house_raze();
     }
 }
