@@ -149,7 +149,8 @@ bool sim_peer_was_reset(struct sim_peer *peer);
 
 /* --- signals, files and output --- */
 
-/* Sends `signal_number` to the program. It must have been opened: it would have killed a real one. */
+/* Sends `signal_number` to the program. Aborts where the program has not opened it: in reality it
+ * would have ended there. */
 void sim_raise(struct sim *sim, int signal_number);
 
 /* Puts a regular file there, or replaces its content. */

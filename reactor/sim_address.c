@@ -43,7 +43,9 @@ bool sim_address_parse(const char *text, struct sys_address *address)
     bool brackets = text[0] == '[' && colon[-1] == ']';
     const char *first = brackets ? text + 1 : text;
     memcpy(host, first, (size_t)(colon - first) - brackets);
-    return sim_address_ip(host, (uint16_t)atoi(colon + 1), address);
+    char *end;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    return !*end && port <= UINT16_MAX && sim_address_ip(host, (uint16_t)port, address);
 }
 
 /* The port lies in the same place in both families. */

@@ -222,6 +222,9 @@ int sim_wire_connect(struct sim_socket *socket, const struct sys_address *addres
 /* Tears the connection down at both ends; the far one is told, `error` (0: nothing) is for this. */
 void sim_wire_reset(struct sim_socket *socket, int error);
 
+/* True where no connection is left: never made, broken, or ended from both sides. */
+bool sim_wire_over(const struct sim_socket *socket);
+
 /* The owner lets go: input left unread resets, else what is owed and the end still arrive. The
  * socket may be gone afterwards. */
 void sim_wire_close(struct sim_socket *socket);

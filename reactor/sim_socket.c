@@ -176,12 +176,11 @@ static int door_shutdown_write(struct sys *sys, int fd)
     int fault = sim_enter(sim, SIM_SHUTDOWN_WRITE);
     if (fault < 0)
         return fault;
-    if (socket->state != SIM_CONNECTED)
-        return -ENOTCONN;
+    bool over = sim_wire_over(socket);
     socket->shut = true;
     sim_wire_schedule(socket);
-    sim_happened(socket->descriptor);
-    return 0;
+    sim_happened(socket->descriptor); /* The kernel wakes who polls, even where it refuses. */
+    return over ? -ENOTCONN : 0;
 }
 
 /* The end takes a place in TCP's sequence, and so counts as a byte until it is acknowledged. */

@@ -94,6 +94,11 @@ void sim_wire_reset(struct sim_socket *socket, int error)
     }
 }
 
+bool sim_wire_over(const struct sim_socket *socket)
+{
+    return socket->state != SIM_CONNECTED || (socket->ended && socket->end_arrived);
+}
+
 /* Connections that nobody has accepted are reset: their clients learn it now. */
 static void close_queue(struct sim_socket *listener)
 {
@@ -110,7 +115,7 @@ void sim_wire_close(struct sim_socket *socket)
 {
     if (socket->state == SIM_LISTENING)
         close_queue(socket);
-    if (socket->state == SIM_CONNECTED && socket->arrived.size)
+    if (socket->arrived.size && !sim_wire_over(socket))
         sim_wire_reset(socket, 0);
     socket->shut = true;
     sim_wire_schedule(socket);
@@ -279,6 +284,7 @@ static void deliver_end(struct sim_socket *socket)
     if (far->peer)
         far->peer->at_end = true;
     notify(far);
+    notify(socket); /* Its end is acknowledged: the kernel wakes who lingers. */
 }
 
 /* What reaches a side that nobody owns any more: bytes are answered with a reset, an end is not. */
