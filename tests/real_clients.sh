@@ -87,6 +87,7 @@ start_server()
 start_walt()
 {
     exec 3<>"/dev/tcp/127.0.0.1/$port"
+    : >"$directory/walt"
     cat <&3 >"$directory/walt" &
     walt=$!
     walt_says '/nick walt'
@@ -149,7 +150,7 @@ nc_stays() # COMMAND...
     report $? "nc without -N is gone when it is interrupted"
 }
 
-# telnet in a terminal, which script(1) provides. Types KEYS (as of printf) and waits for SHOWN.
+# telnet in a terminal, which script(1) provides.
 open_terminal() # NAME HOST PORT
 {
     seen=$directory/$1
@@ -157,19 +158,30 @@ open_terminal() # NAME HOST PORT
     script -q -f -c "exec telnet $2 $3" /dev/null <"$seen.keys" >"$seen" 2>&1 3>&- &
     terminal=$!
     exec 4>"$seen.keys"
-    shows 'You are guest'
+    shows 1 'You are guest'
 }
 
-shows() # TEXT
+# The terminal shows TEXT behind the first FROM - 1 bytes.
+shows() # FROM TEXT
 {
-    eventually grep -qF -e "$1" "$seen" || { echo "# telnet never showed: $1"; return 1; }
+    eventually shown "$@" || {
+        echo "# telnet never showed: $2"
+        return 1
+    }
 }
 
-type_keys() # KEYS SHOWN
+shown() # FROM TEXT
 {
+    tail -c "+$1" "$seen" | grep -qF -e "$2"
+}
+
+# Types KEYS (as of printf) and waits for TEXT, shown since.
+type_keys() # KEYS TEXT
+{
+    local from=$(($(wc -c <"$seen") + 1))
     # shellcheck disable=SC2059 # the keys are a format
     printf "$1" >&4
-    shows "$2"
+    shows "$from" "$2"
 }
 
 close_terminal()
@@ -186,7 +198,7 @@ telnet_terminal() # NAME HOST PORT
         type_keys "hello from $1\r/ping said\r" '* pong said' &&
         type_keys '\003' '/quit' &&
         type_keys '/ping interrupted\r' '* pong interrupted' &&
-        walt_says "and now, $1?" && shows "#lobby <walt> and now, $1?" &&
+        walt_says "and now, $1?" && shows 1 "#lobby <walt> and now, $1?" &&
         type_keys 'still here\r/ping done\r' '* pong done' &&
         type_keys '\035' 'telnet>' &&
         type_keys 'quit\r' 'Connection closed.' && close_terminal

@@ -123,7 +123,7 @@ Test(start_failures, a_motd_without_permission)
 
 Test(start_failures, a_unix_socket_that_cannot_be_made)
 {
-    check_failed(chatd_run("-l", "unix:/nonexistent/chatd"), "/nonexistent/chatd", "No such file");
+    check_failed(chatd_run("-l", "unix:/nonexistent/chatd"), "/nonexistent/chatd", "o such");
 }
 
 Test(start_failures, a_failed_listener_takes_the_earlier_ones_with_it)

@@ -95,7 +95,7 @@ Test(talk_commands, wrong_arguments_are_refused_and_named)
 {
     static const struct wrong wrong[] = {
         {"/nick a.b", "a.b", "/nick NAME"},
-        {"/nick two words", "two", "/nick NAME"},
+        {"/nick ann bob", "bob", "/nick NAME"},
         {"/join tea", "tea", "/join #room"},
         {"/join #a.b", "#a.b", "/join #room"},
         {"/leave tea", "tea", "/leave"},
