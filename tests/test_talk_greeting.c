@@ -171,10 +171,11 @@ Test(talk_greeting, remembers_emotes_but_no_events_and_nothing_private)
 
 static void format_now(char text[32])
 {
-    time_t now = time(NULL);
+    struct timespec now; /* time() may be a tick behind this one */
     struct tm parts;
 
-    strftime(text, 32, "%Y-%m-%d %H:%M:%S", gmtime_r(&now, &parts));
+    clock_gettime(CLOCK_REALTIME, &now);
+    strftime(text, 32, "%Y-%m-%d %H:%M:%S", gmtime_r(&now.tv_sec, &parts));
 }
 
 Test(talk_greeting, dates_remembered_lines_in_utc_wherever_the_server_stands)
