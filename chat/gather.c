@@ -85,7 +85,7 @@ static void add_departed(struct departed *departed, const char *name)
     departed->count++;
 }
 
-bool gather_departure(struct gather *gather, struct sys *sys, const char *name, const char *reason)
+bool gather_departure(struct gather *gather, const char *name, struct sys *sys, const char *reason)
 {
     if (!gather->departures) {
         gather->departures = sys->allocate(sys, sizeof(*gather->departures));
@@ -146,27 +146,35 @@ static void add_count(struct line *line, uint32_t count)
     add(line, text);
 }
 
+/* Who is named on one line, and how many it speaks of. */
+struct roll {
+    const char *names[GATHER_NAMES_MAX];
+    uint32_t named;
+    uint32_t count;
+};
+
 /* `ann`, `ann and bob`, `ann, bob and eve`, `ann, bob, cat, dog, eve and 7 others`. */
-static void add_names(struct line *line, const char *const *names, uint32_t count)
+static void add_roll(struct line *line, const struct roll *roll)
 {
-    uint32_t named = count < GATHER_NAMES_MAX ? count : GATHER_NAMES_MAX;
-    for (uint32_t i = 0; i < named; i++) {
+    for (uint32_t i = 0; i < roll->named; i++) {
         if (i > 0)
-            add(line, i + 1 == count ? " and " : ", ");
-        add(line, names[i]);
+            add(line, i + 1 == roll->count ? " and " : ", ");
+        add(line, roll->names[i]);
     }
-    if (count == named)
+    if (roll->named == roll->count)
         return;
     add(line, " and ");
-    add_count(line, count - named);
+    add_count(line, roll->count - roll->named);
 }
 
-static void add_departures_of_one_reason(struct line *line, const struct departed *departed)
+static void add_departed_line(struct line *line, const struct departed *departed)
 {
-    const char *names[GATHER_NAMES_MAX];
-    for (uint32_t i = 0; i < GATHER_NAMES_MAX; i++)
-        names[i] = departed->names[i];
-    add_names(line, names, departed->count);
+    struct roll roll = {.count = departed->count};
+    while (roll.named < departed->count && roll.named < GATHER_NAMES_MAX) {
+        roll.names[roll.named] = departed->names[roll.named];
+        roll.named++;
+    }
+    add_roll(line, &roll);
     add(line, " left");
     if (!departed->reason)
         return;
@@ -179,12 +187,11 @@ static void add_departures_of_one_reason(struct line *line, const struct departe
 
 static void add_arrivals(struct line *line, const struct gather *gather)
 {
-    const char *names[GATHER_NAMES_MAX];
-    uint32_t named = 0;
-    for (uint32_t i = 0; i < gather->arrival_count && named < GATHER_NAMES_MAX; i++)
+    struct roll roll = {.count = gather->arrived};
+    for (uint32_t i = 0; i < gather->arrival_count && roll.named < GATHER_NAMES_MAX; i++)
         if (gather->arrivals[i])
-            names[named++] = gather->arrivals[i];
-    add_names(line, names, gather->arrived);
+            roll.names[roll.named++] = gather->arrivals[i];
+    add_roll(line, &roll);
     add(line, " joined");
 }
 
@@ -195,7 +202,7 @@ void gather_compose(const struct gather *gather, char *text, size_t size,
     assert(size >= GATHER_LINE_BYTES);
     for (uint32_t i = 0; departures && i < departures->reasons; i++) {
         struct line line = {.text = text, .size = size};
-        add_departures_of_one_reason(&line, &departures->departed[i]);
+        add_departed_line(&line, &departures->departed[i]);
         emit(context, text, line.length);
     }
     if (departures && departures->others > 0) {

@@ -46,7 +46,7 @@ void gather_cancel(struct gather *gather, uint32_t place);
 
 /* Notes the departure of `name` (copied) for `reason` (copied; NULL: none). False where there is no
  * memory: the caller tells at once or not at all. */
-bool gather_departure(struct gather *gather, struct sys *sys, const char *name, const char *reason);
+bool gather_departure(struct gather *gather, const char *name, struct sys *sys, const char *reason);
 
 /* True where there is nothing to announce. */
 bool gather_empty(const struct gather *gather);

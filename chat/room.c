@@ -269,7 +269,7 @@ static void note_departure(struct member *member, const char *reason)
     }
     if (room->chat->closing)
         return;
-    if (gather_departure(&room->gather, sys_of(room), client->name, reason))
+    if (gather_departure(&room->gather, client->name, sys_of(room), reason))
         announce_later(room);
     else if (reason)
         room_event(room, "%s left (%s)", client->name, reason);

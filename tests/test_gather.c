@@ -68,7 +68,7 @@ static uint32_t arrive(const char *name)
 
 static void leave(const char *name, const char *reason)
 {
-    cr_assert(gather_departure(&gather, &door.sys, name, reason));
+    cr_assert(gather_departure(&gather, name, &door.sys, reason));
 }
 
 Test(gather, nothing_gathered_makes_no_line)
@@ -198,12 +198,12 @@ Test(gather, out_of_memory_notes_nothing_and_keeps_what_there_was)
 {
     for (size_t nth = 1; nth <= 2; nth++) {
         door.fail_at = door.allocations + nth;
-        cr_assert(!gather_departure(&gather, &door.sys, "ann", "bye"), "allocation %zu", nth);
+        cr_assert(!gather_departure(&gather, "ann", &door.sys, "bye"), "allocation %zu", nth);
         cr_assert(gather_empty(&gather));
     }
     leave("bob", "bye");
     door.fail_at = door.allocations + 1;
-    cr_assert(!gather_departure(&gather, &door.sys, "cat", "lost"));
+    cr_assert(!gather_departure(&gather, "cat", &door.sys, "lost"));
     EXPECT_LINES("bob left (bye)");
     for (int i = 0; i < 8; i++)
         (void)arrive("ann");
