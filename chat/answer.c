@@ -108,7 +108,7 @@ static void add_members(struct roll *roll, struct answer *answer, const struct r
     }
 }
 
-/* The last line of a list that was cut: false where it was told already, or nothing was left out. */
+/* Whether the last line of a list that was cut is due: what was left out, told once. */
 static bool count_rest(struct answer *answer, uint64_t all)
 {
     if (answer->counted || answer->named < ANSWER_NAMED_MAX || all <= answer->named)
@@ -311,26 +311,29 @@ void answer_lines(struct client *client, bool (*tell)(struct client *client, siz
 
 /* Who else is there */
 
-/* Room for ` and 99999 more` behind a name that may not be the last. */
-#define MORE_TEXT 16
+/* ` and 7 more`; nothing where all are named. */
+static size_t format_more(char text[static 24], uint32_t more)
+{
+    text[0] = '\0';
+    return more == 0 ? 0 : (size_t)snprintf(text, 24, " and %u more", more);
+}
 
-/* Adds the names of `others` that fit, and returns how many that are. */
-static uint32_t add_others(struct roll *roll, size_t size, const struct client *client,
-                           const struct room *room)
+/* Adds the names of the others that fit beside what stands for the rest. */
+static void add_others(struct roll *roll, size_t size, const struct client *client,
+                       const struct room *room)
 {
     const struct broadcast *broadcast = &room->broadcast;
-    uint32_t others = room->people - 1;
+    char more[24];
     for (uint32_t i = 0; i < broadcast->count && roll->names < ANSWER_OTHERS_MAX; i++) {
         const struct member *member = member_of(broadcast->members[i]);
         if (!member || client_of(member) == client)
             continue;
-        size_t more = roll->names + 1 < others ? MORE_TEXT : 0;
-        if (roll->length + strlen(", ") + strlen(client_of(member)->name) + more >= size)
-            break;
-        if (!roll_add(roll, client_of(member)->name, ""))
-            break;
+        const char *name = client_of(member)->name;
+        size_t behind = format_more(more, room->people - 2 - roll->names);
+        size_t before = roll->length + (roll->names > 0 ? strlen(", ") : 0);
+        if (before + strlen(name) + behind >= size || !roll_add(roll, name, ""))
+            return;
     }
-    return roll->names;
 }
 
 size_t answer_others(const struct client *client, const struct room *room, char *text, size_t size)
@@ -343,10 +346,10 @@ size_t answer_others(const struct client *client, const struct room *room, char 
     const char *what = others == 1 ? "other" : "others";
     (void)snprintf(before, sizeof(before), "%u %s: ", others, what);
     roll_begin(&roll, before);
-    uint32_t named = add_others(&roll, size, client, room);
-    if (named == 0)
+    add_others(&roll, size, client, room);
+    if (roll.names == 0)
         return (size_t)snprintf(text, size, "%u %s", others, what);
-    if (named == others)
-        return (size_t)snprintf(text, size, "%s", roll.text);
-    return (size_t)snprintf(text, size, "%s and %u more", roll.text, others - named);
+    char more[24];
+    (void)format_more(more, others - roll.names);
+    return (size_t)snprintf(text, size, "%s%s", roll.text, more);
 }

@@ -36,11 +36,12 @@ void answer_motd(struct client *client);
 /* The last `lines` that `room` remembers now, without what those said whom `client` ignores. */
 void answer_history(struct client *client, const struct room *room, uint32_t lines);
 
-/* A line for each of 0, 1, 2 ...: `tell` writes it to `client`, or returns false behind the last. */
+/* A line for each of 0, 1, 2 ...: `tell` writes it to `client`, or returns false behind the last
+ * one. */
 void answer_lines(struct client *client, bool (*tell)(struct client *client, size_t index));
 
-/* Writes the next line of the client's answers. Returns false when there was none: client->answer is
- * then NULL. */
+/* Writes the next line of the client's answers. Returns false when there was none: client->answer
+ * is then NULL. */
 bool answer_next(struct client *client);
 
 /* Drops what is under way. */

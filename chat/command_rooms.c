@@ -14,18 +14,21 @@ static bool has_key(const struct room *room, struct word key)
     return length == 0 || (key.length == length && memcmp(key.text, room->key, length) == 0);
 }
 
-/* NULL where the client may enter `room` (NULL: one that is made by it), else what stands against
- * it. */
-static const char *entry_problem(const struct call *call, const struct room *room)
+/* Whether the client may enter `room`, NULL being one that would be made for it; else it was told
+ * what stands against it. */
+static bool may_enter(const struct call *call, const struct room *room)
 {
     const struct chat *chat = client_chat(call->client);
     if (call->client->memberships >= CHAT_MEMBERSHIPS_MAX)
-        return "nobody is in more than 20 rooms, /leave one of yours";
-    if (!room && names_count(&chat->rooms) >= CHAT_ROOMS_MAX)
-        return "there are 10000 rooms already, join one of those";
-    if (!room || has_key(room, call->words[1]))
-        return NULL;
-    return call->words[1].text ? "its key is another" : "it is locked, name its KEY";
+        call_refuse(call, "you are in %d rooms, /leave one first", CHAT_MEMBERSHIPS_MAX);
+    else if (!room && names_count(&chat->rooms) >= CHAT_ROOMS_MAX)
+        call_refuse(call, "there are %d rooms already, enter one of those", CHAT_ROOMS_MAX);
+    else if (room && !has_key(room, call->words[1]))
+        call_refuse(call, "%s is locked, %s", room->name,
+                    call->words[1].text ? "this is not its key" : "its key is asked for");
+    else
+        return true;
+    return false;
 }
 
 /* Tells who is there, what it is about and what was said last. */
@@ -78,15 +81,12 @@ void command_join(const struct call *call)
         client_tell(client, "You talk in %s.", room->name);
         return;
     }
-    problem = entry_problem(call, room);
-    if (problem)
-        call_refuse(call, "%.*s: %s", word_shown(name), name.text, problem);
-    else
+    if (may_enter(call, room))
         enter(call, room);
 }
 
-/* The room that the command names, or the one its client talks in; NULL where there is none, and that
- * was told. */
+/* The room that the command names, or else the one its client talks in; NULL where there is none,
+ * and that was told. */
 static struct room *find_room(const struct call *call)
 {
     struct word name = call->words[0];
