@@ -39,6 +39,7 @@ struct crowd_member {
     size_t mark; /* what lies before was looked at: crowd_await searches behind it */
     char *unsent; /* what the socket didn't take yet */
     size_t unsent_bytes;
+    size_t unsent_room;
 };
 
 struct crowd {

@@ -151,7 +151,7 @@ Test(unread, who_does_not_read_its_own_answers_is_not_read_either)
     size_t before_bytes = server_anonymous_bytes(busy.server);
     crowd_pause(busy.crowd, SAM);
     for (int i = 0; i < PINGS; i++)
-        crowd_sendf(busy.crowd, SAM, "/ping %06d %050d\n", i, 0);
+        crowd_sendf(busy.crowd, SAM, "/ping %06d-%050d\n", i, 0);
     crowd_send(busy.crowd, SAM, "all of them asked\n");
     for (int i = 0; i < 200; i++)
         crowd_barrier(busy.crowd, WITNESS, 1);
