@@ -240,6 +240,73 @@ Test(sim, short_reads_and_writes_lose_nothing_and_are_followed_by_events)
     sim_free(sim);
 }
 
+/* Watches the pair's connection and drops the events that there are so far. */
+static void watch(struct pair *pair)
+{
+    cr_assert_eq(pair->sys->poll_add(pair->sys, pair->poll, pair->fd, 1), 0);
+    pair_deliver(pair);
+    pair_deliver(pair);
+}
+
+/* What the next event says, waiting for at most `timeout_ns`; 0: none came. */
+static uint32_t next_ready(struct pair *pair, int64_t timeout_ns)
+{
+    struct sys_event event = {0};
+    pair->sys->poll_wait(pair->sys, pair->poll, &event, 1, timeout_ns);
+    return event.ready;
+}
+
+Test(sim, a_short_read_or_write_is_followed_by_an_event)
+{
+    struct pair pair = pair_open(NULL);
+    char buffer[10];
+    watch(&pair);
+    sim_peer_say(pair.peer, "0123456789");
+    cr_assert_eq(next_ready(&pair, 0), SYS_READABLE | SYS_WRITABLE);
+    sim_options(pair.sim)->short_read_ppm = 1000000;
+    sim_options(pair.sim)->short_write_ppm = 1000000;
+    cr_assert_lt(pair.sys->receive(pair.sys, pair.fd, buffer, sizeof buffer), 10);
+    cr_assert_eq(next_ready(&pair, 0), SYS_READABLE | SYS_WRITABLE);
+    cr_assert_eq(next_ready(&pair, 0), 0);
+    cr_assert_lt(pair.sys->send(pair.sys, pair.fd, "0123456789", 10), 10);
+    cr_assert(next_ready(&pair, 0) & SYS_WRITABLE);
+    cr_assert_eq(next_ready(&pair, 0), 0);
+    sim_free(pair.sim);
+}
+
+Test(sim, a_full_socket_is_writable_once_a_third_is_free)
+{
+    struct sim_options options = {.send_buffer_bytes = 90, .receive_buffer_bytes = 10};
+    struct pair pair = pair_open(&options);
+    static const char data[200] = {'x'};
+    char taken[10];
+    watch(&pair);
+    sim_peer_stall(pair.peer);
+    cr_assert_eq(pair.sys->send(pair.sys, pair.fd, data, sizeof data), 90);
+    cr_assert_eq(next_ready(&pair, 0), 0); /* 10 have gone, */
+    cr_assert_eq(sim_peer_receive(pair.peer, taken, 10), 10);
+    cr_assert_eq(next_ready(&pair, 0), 0); /* then 20, */
+    cr_assert_eq(sim_peer_receive(pair.peer, taken, 9), 9);
+    cr_assert_eq(next_ready(&pair, 0), 0); /* 29, */
+    cr_assert_eq(sim_peer_receive(pair.peer, taken, 1), 1);
+    cr_assert_eq(next_ready(&pair, 0), SYS_WRITABLE); /* and 30. */
+    sim_free(pair.sim);
+}
+
+Test(sim, the_end_wakes_its_sender_once_it_has_arrived)
+{
+    struct pair pair = pair_open(NULL);
+    watch(&pair);
+    sim_options(pair.sim)->delay_min_ns = 500;
+    cr_assert_eq(pair.sys->shutdown_write(pair.sys, pair.fd), 0);
+    cr_assert_eq(next_ready(&pair, 0), SYS_WRITABLE);
+    cr_assert_eq(pair.sys->unsent(pair.sys, pair.fd), 1);
+    cr_assert_eq(next_ready(&pair, NS_PER_SECOND), SYS_WRITABLE);
+    cr_assert_eq(pair.sys->unsent(pair.sys, pair.fd), 0);
+    cr_assert_eq(next_ready(&pair, NS_PER_SECOND), 0);
+    sim_free(pair.sim);
+}
+
 Test(sim, delays_lie_between_the_given_ones_and_keep_the_order)
 {
     struct sim_options options = {
