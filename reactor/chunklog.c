@@ -106,21 +106,26 @@ static size_t next_size(const struct chunklog *log, size_t line_size)
     return needed > bytes ? needed : bytes;
 }
 
-/* The chunk that has room for a line of `size` bytes: the newest, or a new one. */
-static struct chunk *chunk_with_room(struct chunklog *log, size_t size)
+static struct chunk *add_chunk(struct chunklog *log, size_t line_size)
 {
-    struct chunk *chunk = newest(log);
-    if (chunk && chunk->capacity - chunk->used >= size)
-        return chunk;
-    chunk = pool_take(log->pool, next_size(log, size));
-    if (chunk) {
-        chunk->end_line = log->end;
-        list_append(&chunk->node, &log->chunks);
-    }
+    struct chunk *chunk = pool_take(log->pool, next_size(log, line_size));
+    if (!chunk)
+        return NULL;
+    chunk->end_line = log->end;
+    list_append(&chunk->node, &log->chunks);
     return chunk;
 }
 
-/* Makes room for one more record, doubling the ring: each record moves to its place in the new one. */
+/* The chunk that has room for a line of `size` bytes: the newest, or a new one. */
+static struct chunk *chunk_with_room(struct chunklog *log, size_t size)
+{
+    if (list_empty(&log->chunks))
+        return add_chunk(log, size);
+    struct chunk *chunk = newest(log);
+    return chunk->capacity - chunk->used >= size ? chunk : add_chunk(log, size);
+}
+
+/* Makes room for one more record, doubling the ring: each moves to its place in the new one. */
 static int reserve_record(struct chunklog *log)
 {
     size_t count = (size_t)(log->end - log->first);
