@@ -191,22 +191,25 @@ static void emit_event(void *context, const char *line, size_t length)
     room_event(context, "%.*s", (int)length, line);
 }
 
-void room_announce(struct room *room)
+/* What is gathered is about to be announced, or never will be: nobody's arrival is pending. */
+static void settle_arrivals(struct room *room)
 {
-    struct chat *chat = room->chat;
-    loop_stop(chat->loop, &room->announce);
-    if (chat->closing || gather_empty(&room->gather)) {
-        gather_release(&room->gather, sys_of(room));
-        return;
-    }
     for (uint32_t i = 0; i < room->gather.arrival_count; i++) {
         const char *name = room->gather.arrivals[i];
         if (name)
             room_member(client_of_name(name), room)->arrival = 0;
     }
+}
+
+void room_announce(struct room *room)
+{
+    struct chat *chat = room->chat;
+    loop_stop(chat->loop, &room->announce);
+    settle_arrivals(room);
     /* What is left over is for the room's name and the rest that room_event adds. */
-    gather_compose(&room->gather, chat->event, chat->output_size - CHAT_LINE_EXTRA / 2, emit_event,
-                   room);
+    if (!chat->closing)
+        gather_compose(&room->gather, chat->event, chat->output_size - CHAT_LINE_EXTRA / 2,
+                       emit_event, room);
     gather_release(&room->gather, sys_of(room));
 }
 

@@ -66,6 +66,7 @@ static int door_step(struct task *task)
             let_in(self);
         }
     }
+    listener_close(&self->listener); /* before anybody is told that the server ends */
     TASK_END();
 }
 
@@ -165,12 +166,6 @@ static void open_groups(struct server *server)
     }
 }
 
-static void close_doors(struct server *server)
-{
-    for (size_t i = 0; i < server->door_count; i++)
-        listener_close(&server->doors[i].listener);
-}
-
 /* Gives those who are in until the end of the grace. */
 static void begin_grace(struct server *server)
 {
@@ -201,7 +196,6 @@ static int server_step(struct task *task)
     task_group_cancel(&self->doors_group, task->loop->now_ns);
     begin_grace(self);
     TASK_AWAIT(self->rc, task_group_join(task, &self->doors_group));
-    close_doors(self);
 
     /* Second phase: the end of the grace, or a second signal, cuts what is left. */
     TASK_AWAIT(self->rc, task_group_join(task, &self->sessions.group));

@@ -12,6 +12,9 @@
  * is. */
 #define SESSION_AHEAD_BYTES ((size_t)4 * 1024)
 
+/* How long after Ctrl-C a telnet may take to ask for the timing mark. */
+#define SESSION_MARK_NS (100 * NS_PER_MS)
+
 /* Room for the others that the greeting names, so that its line fits 80 columns. */
 #define SESSION_OTHERS_TEXT 44
 
@@ -78,9 +81,33 @@ static void run_line(struct session *self, const struct input_line *line)
         self->end = SESSION_QUIT;
 }
 
+/*
+ * Debian's telnet shows nothing after Ctrl-C until its DO TIMING-MARK, which follows at once, is
+ * answered: what is said before that is never seen. So how to leave is said behind the answer, before
+ * whatever else comes, or after a moment in which nothing does.
+ */
+static void tell_how_to_leave(struct session *self)
+{
+    if (self->reading.interrupted)
+        client_tell(&self->client, "to leave, type /quit or press Ctrl-D");
+    self->reading.interrupted = false;
+}
+
+static void send_answer(struct session *self)
+{
+    struct stream *stream = &self->client.stream;
+    const char *answer = (const char *)self->reading.input.answer;
+    int rc = stream_write(stream, answer, TELNET_ANSWER_BYTES);
+    if (rc < 0)
+        stream_fail(stream, rc);
+}
+
 static void carry_out(struct session *self, enum input_event event, const struct input_line *line)
 {
     struct client *client = &self->client;
+    if (event == INPUT_ANSWER)
+        send_answer(self);
+    tell_how_to_leave(self);
     switch (event) {
     case INPUT_LINE:
         run_line(self, line);
@@ -89,20 +116,16 @@ static void carry_out(struct session *self, enum input_event event, const struct
         client_refuse(client, "your line is too long: at most %zu bytes, it was not said",
                       line->max_bytes);
         break;
-    case INPUT_ANSWER:
-        if (stream_write(&client->stream, (const char *)self->reading.input.answer,
-                         TELNET_ANSWER_BYTES) < 0)
-            stream_fail(&client->stream, -ENOMEM);
-        break;
     case INPUT_ARE_YOU_THERE:
         client_tell(client, "yes, %s is here", chat_of(self)->config->name);
         break;
     case INPUT_INTERRUPT:
-        client_tell(client, "to leave, type /quit or press Ctrl-D");
+        self->reading.interrupted = true;
         break;
     case INPUT_END:
         self->end = SESSION_QUIT;
         break;
+    case INPUT_ANSWER:
     case INPUT_SKIPPED:
     case INPUT_MORE:
         break;
@@ -135,6 +158,7 @@ static bool take_event(struct session *self)
 static void take_last_line(struct session *self)
 {
     struct input_line line = resume_line(self);
+    tell_how_to_leave(self);
     if (input_finish(&self->reading.input, &line))
         run_line(self, &line);
     if (!self->end)
@@ -166,7 +190,10 @@ static void compose_answers(struct session *self)
 static void open_idle(struct session *self)
 {
     int64_t idle_ns = chat_of(self)->config->idle_timeout_ns;
-    task_deadline_open(&self->task, &self->reading.idle, idle_ns ? idle_ns : TIME_NEVER);
+    if (idle_ns == 0)
+        idle_ns = TIME_NEVER;
+    task_deadline_open(&self->task, &self->reading.idle,
+                       self->reading.interrupted ? SESSION_MARK_NS : idle_ns);
 }
 
 /* Finds out what the result of a wait means for the session. */
@@ -185,6 +212,10 @@ static void judge_wait(struct session *self)
 static void close_idle(struct session *self)
 {
     (void)task_deadline_close(&self->task, &self->reading.idle); /* self->rc says it too */
+    if (self->rc == -ETIMEDOUT && self->reading.interrupted) {
+        tell_how_to_leave(self);
+        return;
+    }
     judge_wait(self);
 }
 
@@ -264,7 +295,7 @@ static int session_step(struct task *task)
         close_idle(self);
         if (self->rc > 0)
             self->client.heard_ns = task->loop->now_ns;
-        else if (!self->end)
+        else if (self->rc == 0)
             take_last_line(self);
     }
     say_farewell(self);

@@ -28,6 +28,7 @@ enum session_end {
 /* What a session needs while it reads. */
 struct session_reading {
     struct input input;
+    bool interrupted; /* Ctrl-C came, and how to leave is still to be said */
     struct pace pace;
     struct buffer partial; /* the beginning of a line whose end has not come */
     struct deadline idle;
