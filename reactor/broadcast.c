@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "reactor/outbox.h"
-
 #define MEMBERS_MIN 4
 
 /* A chunk is at most this part of the backlog, so that dropping one is a small step. */
@@ -100,13 +98,6 @@ void broadcast_unsubscribe(struct subscriber *subscriber)
         broadcast_trim_soon(broadcast);
 }
 
-void broadcast_end(struct subscriber *subscriber)
-{
-    subscriber->end = subscriber->broadcast->log.end;
-    if (!broadcast_settle(subscriber))
-        outbox_finish_ended(subscriber->outbox, subscriber->broadcast->hub);
-}
-
 /* Whether this receiver is not shown this line. */
 static bool left_out(const struct subscriber *subscriber, const struct line_record *record)
 {
@@ -126,10 +117,35 @@ bool broadcast_settle(struct subscriber *subscriber)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
     uint64_t limit = broadcast_limit(subscriber);
+    if (subscriber->outbox->dead) {
+        subscriber->missed = 0;
+        subscriber->cursor = subscriber->cursor < limit ? limit : subscriber->cursor;
+        return false;
+    }
     while (subscriber->cursor < limit && may_leave_out(subscriber, subscriber->cursor) &&
            left_out(subscriber, chunklog_record(log, subscriber->cursor)))
         subscriber->cursor++;
     return subscriber->cursor < limit || subscriber->missed;
+}
+
+void broadcast_finish_ended(struct outbox *outbox)
+{
+    struct subscriber *next;
+    for (struct subscriber *at = outbox->subscribers; at; at = next) {
+        next = at->next;
+        if (at->end == SUBSCRIBER_OPEN || broadcast_settle(at))
+            continue;
+        const struct hub_rules *rules = at->broadcast->hub->rules;
+        broadcast_unsubscribe(at);
+        if (rules->ended)
+            rules->ended(at);
+    }
+}
+
+void broadcast_end(struct subscriber *subscriber)
+{
+    subscriber->end = subscriber->broadcast->log.end;
+    broadcast_finish_ended(subscriber->outbox);
 }
 
 uint64_t broadcast_next_sequence(const struct subscriber *subscriber)
@@ -174,7 +190,7 @@ static uint64_t count_shown(const struct subscriber *subscriber, uint64_t bounda
 static void step_over(struct subscriber *subscriber, uint64_t boundary)
 {
     const struct hub_rules *rules = subscriber->broadcast->hub->rules;
-    uint64_t shown = subscriber->outbox->dead ? 0 : count_shown(subscriber, boundary);
+    uint64_t shown = count_shown(subscriber, boundary);
     if (shown && rules->fell_behind)
         rules->fell_behind(subscriber);
     uint64_t missed = subscriber->missed + shown;
@@ -199,7 +215,7 @@ static void move_all_past(struct broadcast *broadcast, uint64_t boundary)
     }
 }
 
-/* Drops the oldest chunks whose every line is more than the backlog behind, once `size` is added. */
+/* Drops the oldest chunks whose every line is more than the backlog behind, with `size` added. */
 static void make_room(struct broadcast *broadcast, size_t size)
 {
     struct chunklog *log = &broadcast->log;

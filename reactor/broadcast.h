@@ -15,12 +15,12 @@
  * of a line, the rest is copied to the receiver's own queue. A receiver isn't
  * shown its own lines, nor those that the hub's `skips` rule leaves out.
  *
- * Sending is flush.h's business; what one receiver is owed, outbox.h's.
+ * What one receiver is sent next is plan.h's business; when, flush.h's.
  */
 #ifndef REACTOR_BROADCAST_H
 #define REACTOR_BROADCAST_H
 
-#include "reactor/hub.h"
+#include "reactor/outbox.h"
 
 /* The `end` of a subscription that goes on. */
 #define SUBSCRIBER_OPEN UINT64_MAX
@@ -72,17 +72,21 @@ int broadcast_subscribe(struct broadcast *broadcast, struct subscriber *subscrib
  * which may be before this returns. */
 void broadcast_end(struct subscriber *subscriber);
 
+/* Takes off the subscriptions of `outbox` that were ended and fully shown, and tells the `ended`
+ * rule of each. */
+void broadcast_finish_ended(struct outbox *outbox);
+
 /* Takes it off at once; what it was still owed is lost, `ended` is not told. */
 void broadcast_unsubscribe(struct subscriber *subscriber);
 
-/* Appends a line of `size` > 0 bytes, as it is to be sent, written by `author`, which is not shown it
- * (NULL: by nobody). Returns 0, or -ENOMEM with nothing done. May send to receivers that would
+/* Appends a line of `size` > 0 bytes, as it is to be sent, written by `author`, which is not shown
+ * it (NULL: by nobody). Returns 0, or -ENOMEM with nothing done. May send to receivers that would
  * otherwise fall behind their backlog, and may so end subscriptions. */
 int broadcast_append(struct broadcast *broadcast, struct subscriber *author, const char *line,
                      size_t size);
 
 /* Moves the cursor over lines that are left out for this receiver. Returns whether it has something
- * to be shown: a line at the cursor, or a gap. */
+ * to be shown: a line at the cursor, or a gap. One whose connection is lost has nothing. */
 bool broadcast_settle(struct subscriber *subscriber);
 
 /* The order of what comes next for a settled subscriber that has something to be shown. */

@@ -1,6 +1,6 @@
 #include "reactor/flush.h"
 
-#include "reactor/outbox.h"
+#include "reactor/broadcast.h"
 
 struct slice {
     int sends;

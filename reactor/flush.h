@@ -23,7 +23,7 @@
  * costs, at 1,000 to 19,000 members, with half the latency. */
 #define FLUSH_SLICE_SENDS 64
 
-/* Members looked at in one turn, most of whom may be caught up: keeps a turn short in vast rooms. */
+/* Members looked at in one turn, most of whom may be caught up: it keeps a turn short. */
 #define FLUSH_SLICE_LOOKS 4096
 
 /* The hub's hook: serves outboxes and one slice of the broadcasts. Returns whether more is to be

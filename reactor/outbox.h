@@ -1,25 +1,22 @@
 /*
- * outbox: what one receiver is owed. Floor 4.
+ * outbox: a receiver, and what it is owed of its own. Floor 4.
  *
- * A receiver has a queue of its own (answers, private messages) and cursors into
- * the broadcasts it subscribes to. Entries of the queue and lines of all logs
- * carry numbers of one order, the hub's, and by these they are merged: everybody
- * is shown what happened in the order in which it happened. The usual receiver
- * is behind in one log and has nothing of its own: it is owed one stretch of
- * memory, sent from where it lies.
+ * Answers and private messages wait here, in a queue, until the end of the turn.
+ * Each entry carries the number of the line that was broadcast last when it was
+ * written: by that, plan.h puts it between the lines of the broadcasts that the
+ * receiver subscribes to. What a short send has cut goes to the front.
  *
- *      queue      [2 "* pong"]            [6 "@ann hi"]
- *      #lobby              [3][4][5]                        ->  2 3 4 5 6 7
- *      #tea                               [7]
+ *      [REST "of it\r\n"] [6 "* pong\r\n"] [9 "@ann hi\r\n"]
  *
- * Sending is: plan what is next, send it, say how much of it went. What was cut
- * in the middle of a line goes to the front of the queue. There is no I/O here.
+ * What broadcasts have to know of the receiver is here as well: who it is,
+ * whether its socket takes anything, whether the connection lives. There is no
+ * I/O here, and nothing of broadcasts.
  */
 #ifndef REACTOR_OUTBOX_H
 #define REACTOR_OUTBOX_H
 
-#include "reactor/broadcast.h"
 #include "reactor/buffer.h"
+#include "reactor/hub.h"
 
 /* What is in the queue: the program's answers, other people's messages, and the rest of a line that
  * was cut. They are counted apart, since who doesn't read its answers is not read, and who doesn't
@@ -27,14 +24,21 @@
 enum outbox_kind { OUTBOX_ANSWER, OUTBOX_MESSAGE, OUTBOX_REST, OUTBOX_KINDS };
 
 struct outbox {
-    struct buffer queue; /* entries: a head, then the bytes */
-    struct subscriber *subscribers;
+    struct buffer queue; /* entries: a struct outbox_entry, then the bytes */
+    struct subscriber *subscribers; /* its subscriptions, those that ended included: broadcast.h */
     struct list dirty; /* on hub->dirty while there is something to look at */
     uint64_t tag; /* the author tag of its own lines; 0: it writes none */
     uint32_t waiting_bytes[OUTBOX_KINDS]; /* in the queue */
     bool blocked; /* the socket takes nothing for now */
-    bool dead; /* the connection is lost: nothing is owed any more */
+    bool dead; /* the connection is lost: nothing is owed any more, and it isn't blocked */
     bool selective; /* the hub's `skips` rule has something to say */
+};
+
+/* The head of an entry. Its bytes follow. */
+struct outbox_entry {
+    uint64_t sequence; /* of the line that was broadcast last; 0: it was begun, it goes first */
+    uint32_t length;
+    uint32_t kind; /* enum outbox_kind */
 };
 
 void outbox_init(struct outbox *outbox, uint64_t tag);
@@ -42,48 +46,28 @@ void outbox_init(struct outbox *outbox, uint64_t tag);
 /* Drops what is queued. Every subscription must have been taken off. */
 void outbox_release(struct outbox *outbox, struct hub *hub);
 
-/* Puts a copy of `size` bytes behind all that happened so far, to be sent by the next flush. Returns
- * 0, also where the connection is dead; -ENOMEM or -ENOBUFS with nothing done. */
+/* Puts a copy of `size` bytes behind all that happened so far, to be sent by the next flush.
+ * Returns 0, also where the connection is dead; -ENOMEM or -ENOBUFS with nothing done. */
 int outbox_write(struct outbox *outbox, struct hub *hub, enum outbox_kind kind, const char *bytes,
                  size_t size);
 
 /* Has the next flush look at it. */
 void outbox_mark(struct outbox *outbox, struct hub *hub);
 
-/* Whether anything is owed, in the queue or in a log. Settles the cursors. */
-bool outbox_owes(struct outbox *outbox);
-
-/* The connection is lost: drops the queue, and lets go of the logs. */
+/* The connection is lost: drops the queue. The next flush lets go of the logs. */
 void outbox_kill(struct outbox *outbox, struct hub *hub);
 
-/* Where one segment of a plan comes from. */
-struct stretch {
-    struct subscriber *subscriber; /* NULL: an entry of the queue */
-    uint64_t from; /* its lines, up to but without `to` */
-    uint64_t to;
-    uint32_t missed; /* not 0: the text about a gap in front of `from`, and no lines */
-};
+/* For plan.h. */
 
-/* What to send next. The cursors stand behind it until outbox_sent says how it went. */
-struct outbox_plan {
-    int count;
-    size_t bytes;
-    struct iovec segments[SYS_SEGMENTS_MAX];
-    struct stretch stretches[SYS_SEGMENTS_MAX];
-    size_t gap_bytes;
-    char gap[HUB_GAP_BYTES];
-};
+/* Copies the head of the entry at `offset` of the queue, and returns its bytes; NULL behind the
+ * last one. Valid until the queue changes. */
+const char *outbox_entry_at(const struct outbox *outbox, size_t offset, struct outbox_entry *entry);
 
-/* Plans the next send, at most SYS_SEGMENTS_MAX segments; count 0: nothing is owed. The plan points
- * into the queue and the logs: nothing may be written or appended before outbox_sent. */
-void outbox_plan(struct outbox *outbox, struct hub *hub, struct outbox_plan *plan);
+/* Takes the first `sent` > 0 bytes off the first entry. */
+void outbox_consume(struct outbox *outbox, size_t sent);
 
-/* Accounts for the first `sent` bytes of the plan; the rest is owed as before. Returns 0, or -ENOMEM
- * where the rest of a cut line can't be kept: the connection must then be given up. */
-int outbox_sent(struct outbox *outbox, struct hub *hub, const struct outbox_plan *plan,
-                size_t sent);
-
-/* Takes off the subscriptions that were ended and fully shown, and tells the `ended` rule of each. */
-void outbox_finish_ended(struct outbox *outbox, struct hub *hub);
+/* Puts a copy of the unsent rest of something that was cut in front of everything. Returns 0, or
+ * -ENOMEM or -ENOBUFS with nothing done. */
+int outbox_keep_rest(struct outbox *outbox, struct hub *hub, const char *rest, size_t size);
 
 #endif

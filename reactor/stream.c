@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "reactor/flush.h"
+#include "reactor/plan.h"
 
 /* What makes a read worth trying. */
 #define SYS_INPUT ((uint32_t)SYS_READABLE | SYS_HANGUP | SYS_ERROR)
@@ -46,7 +47,7 @@ static struct sys *sys_of(const struct stream *stream)
 static void notify(struct descriptor *descriptor)
 {
     struct stream *stream = container_of(descriptor, struct stream, descriptor);
-    if ((descriptor->ready & SYS_WRITABLE) && stream->outbox.blocked && !stream->outbox.dead) {
+    if ((descriptor->ready & SYS_WRITABLE) && stream->outbox.blocked) {
         stream->outbox.blocked = false;
         outbox_mark(&stream->outbox, stream->hub);
     }
@@ -80,7 +81,7 @@ void stream_fail(struct stream *stream, int error)
 
 /* Writing. */
 
-static ssize_t send_plan(struct stream *stream, const struct outbox_plan *plan)
+static ssize_t send_plan(struct stream *stream, const struct plan *plan)
 {
     struct sys *sys = sys_of(stream);
     const struct iovec *first = &plan->segments[0];
@@ -92,14 +93,14 @@ static ssize_t send_plan(struct stream *stream, const struct outbox_plan *plan)
 /* Sends once. Returns whether another send makes sense. */
 static bool transmit_once(struct stream *stream)
 {
-    struct outbox_plan plan;
-    outbox_plan(&stream->outbox, stream->hub, &plan);
+    struct plan plan;
+    plan_make(&plan, &stream->outbox, stream->hub);
     if (plan.count == 0)
         return false;
     ssize_t sent = send_plan(stream, &plan);
     if (sent > 0)
         stream->flags |= STREAM_PROGRESS;
-    int rc = outbox_sent(&stream->outbox, stream->hub, &plan, sent > 0 ? (size_t)sent : 0);
+    int rc = plan_sent(&plan, &stream->outbox, stream->hub, sent > 0 ? (size_t)sent : 0);
     if (rc == 0 && sent == -EAGAIN) {
         stream->outbox.blocked = true;
         stream->descriptor.ready &= ~(uint32_t)SYS_WRITABLE;
@@ -118,7 +119,7 @@ static void transmit(struct outbox *outbox)
     struct stream *stream = container_of(outbox, struct stream, outbox);
     while (transmit_once(stream))
         continue;
-    outbox_finish_ended(outbox, stream->hub);
+    broadcast_finish_ended(outbox);
     if (buffer_length(&outbox->queue) == 0)
         buffer_trim(&outbox->queue, sys_of(stream));
     if (stream->flags & STREAM_DRAINING) {
@@ -322,7 +323,7 @@ static bool finished(const struct stream *stream)
 static void shut_when_sent(struct stream *stream)
 {
     struct sys *sys = sys_of(stream);
-    if ((stream->flags & STREAM_SHUT) || outbox_owes(&stream->outbox))
+    if ((stream->flags & STREAM_SHUT) || plan_owed(&stream->outbox))
         return;
     stream->flags |= STREAM_SHUT;
     int rc = sys->shutdown_write(sys, stream->descriptor.fd);

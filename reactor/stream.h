@@ -14,7 +14,7 @@
 #ifndef REACTOR_STREAM_H
 #define REACTOR_STREAM_H
 
-#include "reactor/outbox.h"
+#include "reactor/broadcast.h"
 #include "reactor/task.h"
 
 /* The most that is read at once, and so the most that is read and not consumed. */
