@@ -125,13 +125,13 @@ check_places() # PAGE
 }
 
 # The book names tests as solutions: `name` in [file](../file).
+# shellcheck disable=SC2016 # quotes of the page, not of the shell
 check_solutions()
 {
     local wrong='' count=0
     while read -r name file; do
         count=$((count + 1))
         grep -q "^Test([a-z_]*, $name)\|^Test([a-z_]*, $name," "$file" || wrong="$wrong $name"
-    # shellcheck disable=SC2016 # quotes of the page, not of the shell
     done < <(tr '\n' ' ' <reactor/README.md | grep -o '`[a-z0-9_]*` in \[tests/[a-z_.]*\]' |
         sed 's/`\(.*\)` in \[\(.*\)\]/\1 \2/')
     [ -z "$wrong" ] && [ "$count" = "$(grep -c '^\*\*Exercise' reactor/README.md)" ]
