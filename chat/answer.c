@@ -102,7 +102,7 @@ static void add_members(struct roll *roll, struct answer *answer, const struct r
         if (!member)
             continue;
         const struct client *client = client_of(member);
-        if (!roll_add(roll, client->name, client->away ? " (away)" : ""))
+        if (!roll_add(roll, client->name, client_away(client) ? " (away)" : ""))
             return;
         answer->named++;
     }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct sys *sys_of(const struct client *client)
@@ -14,14 +15,23 @@ static struct sys *sys_of(const struct client *client)
 /* Calls the client guestN, N being the lowest number that is free. */
 static int take_guest_name(struct client *client, struct chat *chat)
 {
-    int rc = guests_take(&chat->guests, &client->guest);
+    uint32_t number;
+    int rc = guests_take(&chat->guests, &number);
     if (rc < 0)
         return rc;
-    (void)snprintf(client->name, sizeof(client->name), NAMES_GUEST "%u", client->guest);
+    (void)snprintf(client->name, sizeof(client->name), NAMES_GUEST "%u", number);
     rc = names_add(&chat->people, client->name);
     if (rc < 0)
-        guests_give_back(&chat->guests, client->guest);
+        guests_give_back(&chat->guests, number);
     return rc;
+}
+
+/* Frees the number in a guest's name. Nobody else can have a name of that form. */
+static void give_back_guest(struct chat *chat, const char *name)
+{
+    const char *number = name + strlen(NAMES_GUEST);
+    if (strncmp(name, NAMES_GUEST, strlen(NAMES_GUEST)) == 0 && *number >= '0' && *number <= '9')
+        guests_give_back(&chat->guests, (uint32_t)strtoul(number, NULL, 10));
 }
 
 int client_open(struct client *client, struct chat *chat, int fd)
@@ -33,7 +43,7 @@ int client_open(struct client *client, struct chat *chat, int fd)
     rc = stream_open(&client->stream, &chat->hub, fd, chat->last_tag + 1);
     if (rc < 0) {
         names_remove(&chat->people, client->name);
-        guests_give_back(&chat->guests, client->guest);
+        give_back_guest(chat, client->name);
         return rc;
     }
     chat->last_tag++;
@@ -44,17 +54,29 @@ void client_go(struct client *client)
 {
     struct chat *chat = client_chat(client);
     names_remove(&chat->people, client->name);
-    if (client->guest)
-        guests_give_back(&chat->guests, client->guest);
-    client->guest = 0;
+    give_back_guest(chat, client->name);
 }
 
 void client_release(struct client *client)
 {
     struct sys *sys = sys_of(client);
-    sys->release(sys, client->away);
-    sys->release(sys, client->parting);
+    if (client->extra) {
+        sys->release(sys, client->extra->away);
+        sys->release(sys, client->extra->parting);
+        sys->release(sys, client->extra);
+    }
     stream_close(&client->stream);
+}
+
+struct client_extra *client_extra(struct client *client)
+{
+    struct sys *sys = sys_of(client);
+    if (!client->extra) {
+        client->extra = sys->allocate(sys, sizeof(*client->extra));
+        if (client->extra)
+            *client->extra = (struct client_extra){0};
+    }
+    return client->extra;
 }
 
 struct client *client_find(const struct chat *chat, const char *name, size_t length)
@@ -66,13 +88,12 @@ struct client *client_find(const struct chat *chat, const char *name, size_t len
 int client_rename(struct client *client, const char *name, size_t length)
 {
     struct chat *chat = client_chat(client);
+    char before[sizeof(client->name)];
+    memcpy(before, client->name, sizeof(before));
     int rc = names_rename(&chat->people, client->name, name, length);
-    if (rc < 0)
-        return rc;
-    if (client->guest)
-        guests_give_back(&chat->guests, client->guest);
-    client->guest = 0;
-    return 0;
+    if (rc == 0)
+        give_back_guest(chat, before);
+    return rc;
 }
 
 /* Queues a line; out of memory is the end of this connection, since it has missed something. */

@@ -3,30 +3,55 @@
  *
  * A connection with a name, the rooms it is in, whom it ignores and whether it
  * is away. A client doesn't act by itself: session.h is the task that reads its
- * lines, command.h carries them out. It is 250 bytes because ten thousand of
- * them sit idle: what most don't use is allocated by those who do.
+ * lines, command.h carries them out. Ten thousand of them sit idle, so every
+ * byte here is paid ten thousand times: what most don't have is allocated by
+ * those who do, and the place in the first room is part of the client.
  */
 #ifndef CHAT_CLIENT_H
 #define CHAT_CLIENT_H
 
 #include "chat/chat.h"
 
-struct member;
-struct ignored;
 struct answer;
+struct host;
+struct ignored;
+
+/* Why a client goes. */
+enum client_end {
+    CLIENT_STAYS,
+    CLIENT_QUIT, /* /quit or its like */
+    CLIENT_CLOSED, /* it sends no more */
+    CLIENT_LOST, /* its connection broke */
+    CLIENT_IDLE, /* silent for too long */
+    CLIENT_TOO_SLOW, /* fell behind its backlog, where the policy is to disconnect */
+    CLIENT_SHUTDOWN /* the server ends */
+};
+
+/* Its place in one room (room.h). */
+struct member {
+    struct subscriber subscriber; /* its broadcast is NULL while the struct is free */
+    uint32_t arrival; /* its place in the room's gather; 0: announced */
+};
+
+/* What most clients never have. Owned, each may be NULL. */
+struct client_extra {
+    char *away; /* its text while it is away */
+    char *parting; /* its parting word */
+    struct ignored *ignored; /* whom it doesn't hear: ignore.h */
+    struct host *host; /* where it is counted: hosts.h; given back by the session */
+};
 
 struct client {
     struct stream stream; /* its outbox's tag is who it is, whatever it is called */
+    struct member first; /* the memory of one membership; others are allocated */
     struct member *current; /* where it talks; one of its memberships */
-    struct ignored *ignored; /* whom it doesn't hear: ignore.h; NULL: hears everybody */
-    struct answer *answer; /* a long answer that waits for the reader; owned; NULL */
-    char *away; /* its text; NULL while it is here */
+    struct client_extra *extra; /* NULL until there is any */
+    struct answer *answer; /* long answers that wait for the reader: answer.h; NULL: none */
     int64_t heard_ns; /* when a byte last came from it */
-    uint32_t guest; /* its number while it is a guest; 0 */
     uint8_t memberships; /* rooms it is in */
-    bool quitting; /* it said /quit: `parting` is valid */
+    uint8_t end; /* enum client_end */
+    bool interrupted; /* Ctrl-C came, and how to leave is still to be said */
     char name[NAMES_NICK_MAX + 1];
-    char *parting; /* its parting word; NULL: none */
 };
 
 /* Makes a client of the connected socket `fd`, under a free guest name. Returns 0 or -errno, and then
@@ -59,6 +84,15 @@ static inline struct client *client_of_name(const char *name)
 static inline uint64_t client_tag(const struct client *client)
 {
     return client->stream.outbox.tag;
+}
+
+/* What most don't have: allocated if need be, NULL where there is no memory. */
+struct client_extra *client_extra(struct client *client);
+
+/* Its text while it is away, or NULL. */
+static inline const char *client_away(const struct client *client)
+{
+    return client->extra ? client->extra->away : NULL;
 }
 
 /* The client called this, whatever the case, or NULL. */

@@ -21,9 +21,10 @@ static void command_ping(const struct call *call)
 static void command_quit(const struct call *call)
 {
     struct word parting = call->words[0];
-    if (parting.text) /* without memory it leaves without a word */
-        call->client->parting = client_copy_text(call->client, parting.text, parting.length);
-    call->client->quitting = true;
+    struct client_extra *extra = parting.text ? client_extra(call->client) : NULL;
+    if (extra) /* without memory it leaves without a word */
+        extra->parting = client_copy_text(call->client, parting.text, parting.length);
+    call->client->end = CLIENT_QUIT;
 }
 
 /* In the order of /help. */

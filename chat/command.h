@@ -13,7 +13,7 @@
 #include "chat/client.h"
 
 /* Carries out one line of `client`, cleaned (text.h), which lies in chat->clean. What went wrong is
- * told to the client. May start an answer (answer.h), may set client->quitting. */
+ * told to the client. May start an answer (answer.h), may set client->end. */
 void command_run(struct client *client, const char *line, size_t length);
 
 #endif

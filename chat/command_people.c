@@ -60,8 +60,8 @@ void command_msg(const struct call *call)
         client_refuse(client, "%s is not reading; your message was not sent", to->name);
     else if (rc < 0)
         call_out_of_memory(call);
-    else if (to->away)
-        client_tell(client, "%s is away: %s", to->name, to->away);
+    else if (client_away(to))
+        client_tell(client, "%s is away: %s", to->name, client_away(to));
 }
 
 static int ignore_person(struct client *client, const struct client *person)
@@ -133,8 +133,8 @@ void command_whois(const struct call *call)
     list_rooms(person, rooms);
     units_format_duration(client_chat(person)->loop->now_ns - person->heard_ns, idle);
     client_tell(call->client, "%s is idle for %s, in %s", person->name, idle, rooms);
-    if (person->away)
-        client_tell(call->client, "%s is away: %s", person->name, person->away);
+    if (client_away(person))
+        client_tell(call->client, "%s is away: %s", person->name, client_away(person));
 }
 
 void command_away(const struct call *call)
@@ -142,16 +142,15 @@ void command_away(const struct call *call)
     struct client *client = call->client;
     struct sys *sys = client_chat(client)->loop->sys;
     struct word text = call->words[0];
-    char *away = NULL;
-    if (text.text) {
-        away = client_copy_text(client, text.text, text.length);
-        if (!away) {
-            call_out_of_memory(call);
-            return;
-        }
+    struct client_extra *extra = client_extra(client);
+    char *away = text.text ? client_copy_text(client, text.text, text.length) : NULL;
+    if (!extra || (text.text && !away)) {
+        sys->release(sys, away);
+        call_out_of_memory(call);
+        return;
     }
-    sys->release(sys, client->away);
-    client->away = away;
+    sys->release(sys, extra->away);
+    extra->away = away;
     if (away)
         client_tell(client, "You are away: %s", away);
     else

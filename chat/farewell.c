@@ -15,10 +15,9 @@ static int farewell_step(struct task *task)
     struct farewell *const self = container_of(task, struct farewell, task);
 
     TASK_BEGIN();
-    self->finish = (struct stream_finish){.stream = &self->stream};
-    self->finish.linger_ns = STREAM_LINGER_NS;
+    self->finish = (struct stream_finish){.linger_ns = STREAM_LINGER_NS};
     task_shield(task);
-    TASK_AWAIT(self->rc, stream_finish(task, &self->finish));
+    TASK_AWAIT(self->rc, stream_finish(task, &self->finish, &self->stream));
     task_unshield(task);
     stream_close(&self->stream);
     TASK_END();

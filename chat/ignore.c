@@ -26,10 +26,15 @@ static struct sys *sys_of(const struct client *client)
     return client_chat(client)->loop->sys;
 }
 
+static struct ignored *ignored_of(const struct client *client)
+{
+    return client->extra ? client->extra->ignored : NULL;
+}
+
 /* The entry in force for `tag`, or NULL. */
 static struct ignored_person *find(const struct client *client, uint64_t tag)
 {
-    struct ignored *ignored = client->ignored;
+    struct ignored *ignored = ignored_of(client);
     for (uint32_t i = 0; ignored && i < ignored->count; i++)
         if (ignored->people[i].tag == tag && ignored->people[i].to_sequence == STILL)
             return &ignored->people[i];
@@ -43,7 +48,7 @@ bool ignore_holds(const struct client *client, uint64_t tag)
 
 size_t ignore_count(const struct client *client)
 {
-    const struct ignored *ignored = client->ignored;
+    const struct ignored *ignored = ignored_of(client);
     size_t count = 0;
     for (uint32_t i = 0; ignored && i < ignored->count; i++)
         count += ignored->people[i].to_sequence == STILL;
@@ -52,7 +57,7 @@ size_t ignore_count(const struct client *client)
 
 bool ignore_skips(const struct outbox *outbox, const struct line_record *record)
 {
-    const struct ignored *ignored = client_of_outbox(outbox)->ignored;
+    const struct ignored *ignored = ignored_of(client_of_outbox(outbox));
     for (uint32_t i = 0; ignored && i < ignored->count; i++) {
         const struct ignored_person *person = &ignored->people[i];
         if (person->tag == record->author && record->sequence > person->from_sequence &&
@@ -80,7 +85,7 @@ static uint64_t first_unshown(const struct client *client)
 /* Drops lifted entries that have nothing left to leave out. */
 static void forget_done(struct client *client)
 {
-    struct ignored *ignored = client->ignored;
+    struct ignored *ignored = ignored_of(client);
     uint64_t unshown = first_unshown(client);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < ignored->count; i++)
@@ -94,9 +99,11 @@ static void forget_done(struct client *client)
 /* Makes room for one more entry. */
 static int reserve(struct client *client)
 {
-    struct ignored *ignored = client->ignored;
+    struct ignored *ignored = ignored_of(client);
     if (ignored && ignored->count < ignored->capacity)
         return 0;
+    if (!client_extra(client))
+        return -ENOMEM;
     uint32_t capacity = ignored ? ignored->capacity * 2 : FIRST_CAPACITY;
     size_t size = sizeof(*ignored) + capacity * sizeof(ignored->people[0]);
     struct ignored *grown = sys_of(client)->resize(sys_of(client), ignored, size);
@@ -105,13 +112,13 @@ static int reserve(struct client *client)
     if (!ignored)
         grown->count = 0;
     grown->capacity = capacity;
-    client->ignored = grown;
+    client->extra->ignored = grown;
     return 0;
 }
 
 int ignore_add(struct client *client, uint64_t tag)
 {
-    if (client->ignored)
+    if (ignored_of(client))
         forget_done(client);
     if (ignore_holds(client, tag))
         return 0;
@@ -120,7 +127,8 @@ int ignore_add(struct client *client, uint64_t tag)
     int rc = reserve(client);
     if (rc < 0)
         return rc;
-    client->ignored->people[client->ignored->count++] = (struct ignored_person){
+    struct ignored *ignored = ignored_of(client);
+    ignored->people[ignored->count++] = (struct ignored_person){
         .tag = tag, .from_sequence = client_chat(client)->hub.sequence, .to_sequence = STILL};
     client->stream.outbox.selective = true;
     return 0;
@@ -154,7 +162,7 @@ static bool is_here(const struct chat *chat, uint64_t tag)
 
 void ignore_forget_gone(struct client *client)
 {
-    struct ignored *ignored = client->ignored;
+    struct ignored *ignored = ignored_of(client);
     if (!ignored)
         return;
     for (uint32_t i = 0; i < ignored->count; i++)
@@ -166,7 +174,9 @@ void ignore_forget_gone(struct client *client)
 
 void ignore_release(struct client *client)
 {
-    sys_of(client)->release(sys_of(client), client->ignored);
-    client->ignored = NULL;
+    if (client->extra) {
+        sys_of(client)->release(sys_of(client), client->extra->ignored);
+        client->extra->ignored = NULL;
+    }
     client->stream.outbox.selective = false;
 }

@@ -30,11 +30,12 @@ struct pace_limit {
     uint32_t burst; /* lines that may come at once, at least 1 */
 };
 
-/* One a client. Zeroed, it may take the whole burst. */
+/* One a client. Zeroed, it may take the whole burst. Packed: every client has one, and the padding
+ * would be a third of it. */
 struct pace {
     int64_t due_ns;
     uint32_t due_fraction; /* what is due is so many 1/rate of a nanosecond later */
-};
+} __attribute__((packed, aligned(4)));
 
 /* The instant from which the next line may be taken: one that is past, or now, means at once. */
 int64_t pace_ready_at(const struct pace *pace, const struct pace_limit *limit);

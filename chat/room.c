@@ -238,15 +238,31 @@ struct member *room_member(const struct client *client, const struct room *room)
     return NULL;
 }
 
+/* Memory for a membership: the client's own where it is free. */
+static struct member *allocate_member(struct client *client, struct sys *sys)
+{
+    if (!client->first.subscriber.broadcast)
+        return &client->first;
+    return sys->allocate(sys, sizeof(struct member));
+}
+
+static void free_member(struct member *member, struct client *client, struct sys *sys)
+{
+    if (member == &client->first)
+        member->subscriber.broadcast = NULL;
+    else
+        sys->release(sys, member);
+}
+
 int room_join(struct room *room, struct client *client)
 {
     struct sys *sys = sys_of(room);
-    struct member *member = sys->allocate(sys, sizeof(*member));
+    struct member *member = allocate_member(client, sys);
     if (!member)
         return -ENOMEM;
     int rc = broadcast_subscribe(&room->broadcast, &member->subscriber, &client->stream.outbox);
     if (rc < 0) {
-        sys->release(sys, member);
+        free_member(member, client, sys);
         return rc;
     }
     room->people++;
@@ -325,8 +341,8 @@ size_t room_gap(const struct subscriber *subscriber, uint64_t lines, char *text,
 void room_subscription_ended(struct subscriber *subscriber)
 {
     struct room *room = container_of(subscriber->broadcast, struct room, broadcast);
-    struct sys *sys = sys_of(room);
-    sys->release(sys, container_of(subscriber, struct member, subscriber));
+    struct client *client = client_of_outbox(subscriber->outbox);
+    free_member(container_of(subscriber, struct member, subscriber), client, sys_of(room));
     if (is_closed(room))
         free_when_done(room);
 }

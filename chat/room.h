@@ -36,11 +36,6 @@ struct room {
     char key[ROOM_KEY_MAX + 1]; /* "": none is asked */
 };
 
-struct member {
-    struct subscriber subscriber;
-    uint32_t arrival; /* its place in the room's gather; 0: announced */
-};
-
 static inline struct room *room_of_name(const char *name)
 {
     return container_of(name, struct room, name);

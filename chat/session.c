@@ -37,7 +37,7 @@ static void enter(struct session *self)
     char others[SESSION_OTHERS_TEXT];
     if (room_join(chat->lobby, client) < 0) {
         client_refuse(client, "out of memory: try again later");
-        self->end = SESSION_QUIT;
+        self->client.end = CLIENT_QUIT;
         return;
     }
     (void)answer_others(client, chat->lobby, others, sizeof(others));
@@ -77,8 +77,6 @@ static void run_line(struct session *self, const struct input_line *line)
     size_t length = text_clean(clean, line->bytes, line->length);
     clean[length] = '\0';
     command_run(&self->client, clean, length);
-    if (self->client.quitting)
-        self->end = SESSION_QUIT;
 }
 
 /*
@@ -88,9 +86,9 @@ static void run_line(struct session *self, const struct input_line *line)
  */
 static void tell_how_to_leave(struct session *self)
 {
-    if (self->reading.interrupted)
+    if (self->client.interrupted)
         client_tell(&self->client, "to leave, type /quit or press Ctrl-D");
-    self->reading.interrupted = false;
+    self->client.interrupted = false;
 }
 
 static void send_answer(struct session *self)
@@ -120,10 +118,10 @@ static void carry_out(struct session *self, enum input_event event, const struct
         client_tell(client, "yes, %s is here", chat_of(self)->config->name);
         break;
     case INPUT_INTERRUPT:
-        self->reading.interrupted = true;
+        self->client.interrupted = true;
         break;
     case INPUT_END:
-        self->end = SESSION_QUIT;
+        self->client.end = CLIENT_QUIT;
         break;
     case INPUT_ANSWER:
     case INPUT_SKIPPED:
@@ -161,8 +159,8 @@ static void take_last_line(struct session *self)
     tell_how_to_leave(self);
     if (input_finish(&self->reading.input, &line))
         run_line(self, &line);
-    if (!self->end)
-        self->end = SESSION_CLOSED;
+    if (!self->client.end)
+        self->client.end = CLIENT_CLOSED;
 }
 
 /* How long it has to wait before its next line is taken. */
@@ -193,26 +191,26 @@ static void open_idle(struct session *self)
     if (idle_ns == 0)
         idle_ns = TIME_NEVER;
     task_deadline_open(&self->task, &self->reading.idle,
-                       self->reading.interrupted ? SESSION_MARK_NS : idle_ns);
+                       self->client.interrupted ? SESSION_MARK_NS : idle_ns);
 }
 
 /* Finds out what the result of a wait means for the session. */
 static void judge_wait(struct session *self)
 {
-    if (self->rc >= 0 || self->end)
+    if (self->rc >= 0 || self->client.end)
         return;
     if (self->rc == -ETIMEDOUT)
-        self->end = SESSION_IDLE;
+        self->client.end = CLIENT_IDLE;
     else if (self->rc == -ECANCELED)
-        self->end = SESSION_SHUTDOWN;
+        self->client.end = CLIENT_SHUTDOWN;
     else
-        self->end = SESSION_LOST;
+        self->client.end = CLIENT_LOST;
 }
 
 static void close_idle(struct session *self)
 {
     (void)task_deadline_close(&self->task, &self->reading.idle); /* self->rc says it too */
-    if (self->rc == -ETIMEDOUT && self->reading.interrupted) {
+    if (self->rc == -ETIMEDOUT && self->client.interrupted) {
         tell_how_to_leave(self);
         return;
     }
@@ -223,45 +221,46 @@ static void close_idle(struct session *self)
 
 static const char *reason_of(const struct session *self)
 {
-    switch ((enum session_end)self->end) {
-    case SESSION_CLOSED:
+    switch ((enum client_end)self->client.end) {
+    case CLIENT_CLOSED:
         return "connection closed";
-    case SESSION_LOST:
+    case CLIENT_LOST:
         return "connection lost";
-    case SESSION_IDLE:
+    case CLIENT_IDLE:
         return "idle";
-    case SESSION_TOO_SLOW:
+    case CLIENT_TOO_SLOW:
         return "too slow";
     default:
-        return self->client.parting;
+        return self->client.extra ? self->client.extra->parting : NULL;
     }
 }
 
 static bool worth_finishing(const struct session *self)
 {
-    return self->end != SESSION_LOST && self->end != SESSION_TOO_SLOW;
+    return self->client.end != CLIENT_LOST && self->client.end != CLIENT_TOO_SLOW;
 }
 
 /* Leaves the rooms and the name; what was said up to here is still owed. */
 static void say_farewell(struct session *self)
 {
     struct client *client = &self->client;
-    bool shutdown = self->end == SESSION_SHUTDOWN;
+    bool shutdown = self->client.end == CLIENT_SHUTDOWN;
     if (shutdown)
         client_tell(client, "server is shutting down");
-    else if (self->end == SESSION_IDLE)
+    else if (self->client.end == CLIENT_IDLE)
         client_tell(client, "idle for too long");
     room_leave_all(client, reason_of(self));
     client_go(client);
     answer_release(client);
     buffer_release(&self->reading.partial, self->task.loop->sys);
-    self->finish = (struct stream_finish){.stream = &client->stream};
-    self->finish.linger_ns = shutdown ? TIME_NEVER : STREAM_LINGER_NS;
+    self->finish = (struct stream_finish){.linger_ns = shutdown ? TIME_NEVER : STREAM_LINGER_NS};
 }
 
 static void release_client(struct session *self)
 {
     struct client *client = &self->client;
+    if (client->extra)
+        hosts_leave(&sessions_of(self)->hosts, client->extra->host);
     room_forget(client);
     ignore_release(client);
     client_release(client);
@@ -273,13 +272,13 @@ static int session_step(struct task *task)
 
     TASK_BEGIN();
     enter(self);
-    while (!self->end) {
+    while (!self->client.end) {
         /* Who doesn't read its answers is not read either. */
         compose_answers(self);
         open_idle(self);
         TASK_AWAIT(self->rc, stream_drain(task, &self->client.stream, CHAT_UNREAD_BYTES / 2));
         close_idle(self);
-        if (self->end || self->client.answer)
+        if (self->client.end || self->client.answer)
             continue;
 
         /* Who is above its rate is read more slowly. */
@@ -301,7 +300,7 @@ static int session_step(struct task *task)
     say_farewell(self);
     if (worth_finishing(self)) {
         task_shield(task);
-        TASK_AWAIT(self->rc, stream_finish(task, &self->finish));
+        TASK_AWAIT(self->rc, stream_finish(task, &self->finish, &self->client.stream));
         task_unshield(task);
         if (self->rc == -ECANCELED)
             sessions_of(self)->cut++;
@@ -310,12 +309,11 @@ static int session_step(struct task *task)
     TASK_END();
 }
 
-/* The reap phase: what the session held is given back. */
+/* The reap phase: nobody holds a pointer to the session any more. */
 static void release_session(struct task_group *group, struct task *task)
 {
     struct sessions *sessions = container_of(group, struct sessions, group);
     struct session *self = container_of(task, struct session, task);
-    hosts_leave(&sessions->hosts, self->host);
     group->loop->sys->release(group->loop->sys, self);
     sessions->on_left(sessions);
 }
@@ -328,6 +326,18 @@ void sessions_open(struct sessions *sessions, struct task *owner, struct chat *c
     sessions->group.release = release_session;
 }
 
+/* Notes where the client is counted, which it mostly isn't. */
+static int count_at(struct client *client, struct host *host)
+{
+    if (!host)
+        return 0;
+    struct client_extra *extra = client_extra(client);
+    if (!extra)
+        return -ENOMEM;
+    extra->host = host;
+    return 0;
+}
+
 int session_start(struct sessions *sessions, int fd, struct host *host)
 {
     struct sys *sys = sessions->chat->loop->sys;
@@ -335,10 +345,13 @@ int session_start(struct sessions *sessions, int fd, struct host *host)
     struct session *self = sys->allocate(sys, sizeof(*self));
     if (!self)
         goto close_fd;
-    *self = (struct session){.host = host};
+    *self = (struct session){.rc = 0};
     rc = client_open(&self->client, sessions->chat, fd);
     if (rc < 0)
         goto free_session;
+    rc = count_at(&self->client, host);
+    if (rc < 0)
+        goto release_client;
     rc = task_group_spawn(&sessions->group, &self->task, self->client.name, session_step);
     if (rc < 0)
         goto release_client;
@@ -361,8 +374,8 @@ void session_fell_behind(struct subscriber *subscriber)
 {
     struct client *client = client_of_outbox(subscriber->outbox);
     struct session *self = container_of(client, struct session, client);
-    if (self->end)
+    if (self->client.end)
         return;
-    self->end = SESSION_TOO_SLOW;
+    self->client.end = CLIENT_TOO_SLOW;
     task_cancel(&self->task, self->task.loop->now_ns);
 }

@@ -15,21 +15,10 @@
 #include "chat/input.h"
 #include "reactor/task_group.h"
 
-enum session_end {
-    SESSION_GOES_ON,
-    SESSION_QUIT, /* /quit or its like */
-    SESSION_CLOSED, /* the client sends no more */
-    SESSION_LOST, /* the connection broke */
-    SESSION_IDLE, /* silent for too long */
-    SESSION_TOO_SLOW, /* fell behind its backlog, where the policy is to disconnect */
-    SESSION_SHUTDOWN /* the server ends */
-};
-
 /* What a session needs while it reads. */
 struct session_reading {
-    struct input input;
-    bool interrupted; /* Ctrl-C came, and how to leave is still to be said */
     struct pace pace;
+    struct input input;
     struct buffer partial; /* the beginning of a line whose end has not come */
     struct deadline idle;
 };
@@ -43,8 +32,6 @@ struct session {
         struct session_reading reading; /* up to its end */
         struct stream_finish finish; /* from there on */
     };
-    struct host *host; /* where it is counted; NULL */
-    uint8_t end; /* enum session_end */
 };
 
 struct sessions {

@@ -67,6 +67,10 @@ int buffer_prepend(struct buffer *buffer, struct sys *sys, const void *data, siz
 /* Drops the first `size` bytes, at most buffer_length. */
 void buffer_consume(struct buffer *buffer, size_t size);
 
+/* Overwrites what was consumed, in sanitizer builds only: a pointer that was kept too long is then
+ * seen. */
+void buffer_scrub(struct buffer *buffer);
+
 /* Gives the block back where nothing is in it; otherwise does nothing. To be called before the
  * owner goes to sleep. */
 void buffer_trim(struct buffer *buffer, struct sys *sys);

@@ -16,10 +16,9 @@ static int connection_step(struct task *task)
 
     TASK_BEGIN();
     TASK_AWAIT(self->result, connection_of(task)->service->step(task));
-    self->finish.stream = &connection_of(task)->stream;
     self->finish.linger_ns = STREAM_LINGER_NS;
     task_shield(task);
-    TASK_AWAIT(self->rc, stream_finish(task, &self->finish));
+    TASK_AWAIT(self->rc, stream_finish(task, &self->finish, &connection_of(task)->stream));
     task_unshield(task);
     stream_close(&connection_of(task)->stream);
     TASK_RETURN(self->result);

@@ -220,21 +220,9 @@ static int wait_input(struct task *task, struct stream *stream, bool ready)
     return stream->error;
 }
 
-/* Drops the line that was handed out last: its reader is back. Sanitizer builds overwrite it, so that
- * a pointer that was kept is seen. */
-static void drop_line(struct stream *stream)
-{
-#ifdef __SANITIZE_ADDRESS__
-    if (stream->line_bytes)
-        memset(buffer_data(&stream->input), '#', stream->line_bytes);
-#endif
-    buffer_consume(&stream->input, stream->line_bytes);
-    stream->line_bytes = 0;
-}
-
 int stream_fill(struct task *task, struct stream *stream, size_t size)
 {
-    drop_line(stream);
+    buffer_scrub(&stream->input);
     if (buffer_length(&stream->input) == 0)
         read_more(task, stream, size);
     return wait_input(task, stream, buffer_length(&stream->input) > 0);
@@ -269,7 +257,7 @@ static int take_line(struct stream *stream, size_t taken, char **line, size_t *s
     if (buffer_reserve(&stream->input, sys_of(stream), 1) < 0)
         return -ENOMEM;
     char *bytes = buffer_data(&stream->input);
-    stream->line_bytes = (uint32_t)taken;
+    buffer_consume(&stream->input, taken); /* stays where it is until the next await */
     if (bytes[taken - 1] == '\n')
         taken--;
     if (taken > 0 && bytes[taken - 1] == '\r')
@@ -284,7 +272,7 @@ int stream_read_line(struct task *task, struct stream *stream, size_t max, char 
                      size_t *size)
 {
     assert(max < STREAM_READ_BYTES);
-    drop_line(stream);
+    buffer_scrub(&stream->input);
     if (!line_length(stream) && buffer_length(&stream->input) <= max + 1)
         read_more(task, stream, STREAM_READ_BYTES);
     size_t taken = line_length(stream);
@@ -332,9 +320,8 @@ static void shut_when_sent(struct stream *stream)
 }
 
 /* Judges an await that ended: whether to go on, and after which pause to look again. */
-static bool still_moving(struct stream_finish *self, bool moved)
+static bool still_moving(struct stream_finish *self, int64_t now_ns, bool moved)
 {
-    int64_t now_ns = self->stream->hub->loop->now_ns;
     if (moved) {
         self->moved_ns = now_ns;
         self->pause_ns = FINISH_PAUSE_NS;
@@ -345,21 +332,20 @@ static bool still_moving(struct stream_finish *self, bool moved)
     return now_ns < time_after(self->moved_ns, self->linger_ns);
 }
 
-int stream_finish(struct task *task, struct stream_finish *const self)
+int stream_finish(struct task *task, struct stream_finish *const self, struct stream *stream)
 {
     TASK_BEGIN();
     self->pause_ns = FINISH_PAUSE_NS;
     self->moved_ns = task->loop->now_ns;
-    drop_line(self->stream);
-    while (shut_when_sent(self->stream), !finished(self->stream)) {
+    while (shut_when_sent(stream), !finished(stream)) {
         task_deadline_open(task, &self->deadline, self->pause_ns);
-        TASK_AWAIT(self->rc, stir(task, self->stream));
+        TASK_AWAIT(self->rc, stir(task, stream));
         bool pause_over = task_deadline_close(task, &self->deadline);
         if (self->rc < 0 && !pause_over)
             TASK_RETURN(self->rc);
-        if (!still_moving(self, self->rc == 0))
+        if (!still_moving(self, task->loop->now_ns, self->rc == 0))
             TASK_RETURN(-ETIMEDOUT);
     }
-    TASK_RETURN(self->stream->error);
+    TASK_RETURN(stream->error);
     TASK_END();
 }

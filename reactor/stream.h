@@ -36,7 +36,6 @@ struct stream {
     struct outbox outbox;
     struct buffer input; /* read and not yet consumed */
     struct wait_list waiting; /* for input, for the queue to drain, or for any change */
-    uint32_t line_bytes; /* of the input, taken by the last line that was read */
     uint32_t read_turn; /* when it was last read from, to read once a turn */
     int16_t error; /* the connection's first, -errno; 0: none */
     uint8_t flags; /* enum stream_flag, or-ed */
@@ -94,11 +93,10 @@ int stream_drain(struct task *task, struct stream *stream, size_t low_bytes);
  * it, nothing more is sent. The first error stays. */
 void stream_fail(struct stream *stream, int error);
 
-/* The frame of stream_finish; zero all but `stream` and `linger_ns`. */
+/* The frame of stream_finish; zero all but `linger_ns`. */
 struct stream_finish {
     struct frame frame;
     int rc;
-    struct stream *stream;
     int64_t linger_ns; /* how long without progress is too long; TIME_NEVER: until cancelled */
     int64_t moved_ns; /* when there last was progress */
     int64_t pause_ns; /* until the next look at what is unacknowledged */
@@ -112,6 +110,6 @@ struct stream_finish {
  * -ETIMEDOUT after `linger_ns` without progress, the connection's -errno, or -ECANCELED.
  * The stream must still be closed. May suspend.
  */
-int stream_finish(struct task *task, struct stream_finish *self);
+int stream_finish(struct task *task, struct stream_finish *self, struct stream *stream);
 
 #endif
