@@ -56,6 +56,7 @@ start() # PATTERN COMMAND...
 {
     local pattern=$1
     shift
+    : >"$directory/out"
     "$@" >"$directory/out" 2>&1 &
     running=$!
     eventually grep -q "$pattern" "$directory/out" &&
