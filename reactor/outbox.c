@@ -62,7 +62,8 @@ const char *outbox_entry_at(const struct outbox *outbox, size_t offset, struct o
 void outbox_consume(struct outbox *outbox, size_t sent)
 {
     struct outbox_entry entry;
-    (void)outbox_entry_at(outbox, 0, &entry);
+    const char *bytes = outbox_entry_at(outbox, 0, &entry);
+    assert(bytes);
     assert(sent <= entry.length);
     outbox->waiting_bytes[entry.kind] -= (uint32_t)sent;
     if (sent == entry.length) {
