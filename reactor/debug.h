@@ -17,6 +17,9 @@
 /* asyncio's default too: long enough not to fire on a busy machine, short enough to be felt. */
 #define DEBUG_SLOW_CALLBACK_NS INT64_C(100000000)
 
+/* Room for a callback's name as it is reported; a longer one is cut. */
+#define DEBUG_NAME_BYTES 64
+
 /* A place in a program: where a task waits, with the awaited expression's text. Always static. */
 struct site {
     const char *file;

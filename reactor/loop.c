@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,20 +73,26 @@ static void run_callback(struct loop *loop, struct callback *callback)
         return;
     }
     const struct site *where = callback->where;
+    /* Copied, for what the reap phase calls may free the callback and its name. */
+    char name[DEBUG_NAME_BYTES];
+    (void)snprintf(name, sizeof(name), "%s", callback->name);
     int64_t begun_ns = loop->sys->monotonic_ns(loop->sys);
     callback->run(callback);
     int64_t took_ns = loop->sys->monotonic_ns(loop->sys) - begun_ns;
-    debug_judge(&loop->debug, callback->name, where, took_ns);
+    debug_judge(&loop->debug, name, where, took_ns);
 }
 
-/* Runs what is on `from` now; what is added meanwhile stays for the next time. */
-static void run_batch(struct loop *loop, struct list *from)
+/* Runs what is on `from` now; what is added meanwhile stays for the next time. Returns whether
+ * there was anything. */
+static bool run_batch(struct loop *loop, struct list *from)
 {
     struct list batch;
     list_init(&batch);
     list_splice(from, &batch);
+    bool any = !list_empty(&batch);
     for (struct list *node; (node = list_pop(&batch));)
         run_callback(loop, container_of(node, struct callback, node));
+    return any;
 }
 
 static bool run_hooks(struct loop *loop)
@@ -120,13 +127,15 @@ int loop_run_once(struct loop *loop)
     expire_timers(loop);
 
     /* 4. Run the batch that is ready now. */
-    run_batch(loop, &loop->ready);
+    (void)run_batch(loop, &loop->ready);
 
     /* 5. Flush: what the batch produced goes out, a slice of it at a time. */
     loop->flush_pending = run_hooks(loop);
 
-    /* 6. Reap: what ended is freed now that nobody can hold a pointer to it any more. */
-    run_batch(loop, &loop->reap);
+    /* 6. Reap: what ended is freed now that nobody can hold a pointer to it any more. Whatever that
+     * produced, a farewell to send perhaps, is for the next flush, which must not be slept over. */
+    if (run_batch(loop, &loop->reap))
+        loop->flush_pending = true;
     return 0;
 }
 
@@ -138,6 +147,7 @@ void loop_call_soon(struct loop *loop, struct callback *callback)
 
 void loop_call_at(struct loop *loop, struct timer *timer, int64_t at_ns)
 {
+    list_remove(&timer->callback.node);
     wheel_start(&loop->wheel, &timer->wheel, at_ns);
 }
 
@@ -187,6 +197,7 @@ int loop_watch(struct loop *loop, struct descriptor *descriptor, int fd,
 {
     assert(fd >= 0);
     assert(notify);
+    *descriptor = (struct descriptor){.fd = -1};
     int rc = reserve_descriptor(loop, (size_t)fd);
     if (rc < 0)
         return rc;
@@ -201,15 +212,23 @@ int loop_watch(struct loop *loop, struct descriptor *descriptor, int fd,
     return 0;
 }
 
-void loop_close(struct loop *loop, struct descriptor *descriptor)
+int loop_forget(struct loop *loop, struct descriptor *descriptor)
 {
-    if (descriptor->fd < 0)
-        return;
-    assert(loop->descriptors[descriptor->fd] == descriptor);
-    loop->descriptors[descriptor->fd] = NULL;
+    int fd = descriptor->fd;
+    if (fd < 0)
+        return fd;
+    assert(loop->descriptors[fd] == descriptor);
+    loop->descriptors[fd] = NULL;
     loop->descriptor_count--;
-    /* A failing close() still closes on Linux, close(2), and there is nobody left to tell. */
-    (void)loop->sys->close(loop->sys, descriptor->fd);
     descriptor->fd = -1;
     descriptor->ready = 0;
+    return fd;
+}
+
+void loop_close(struct loop *loop, struct descriptor *descriptor)
+{
+    int fd = loop_forget(loop, descriptor);
+    /* A failing close() still closes on Linux, close(2), and there is nobody left to tell. */
+    if (fd >= 0)
+        (void)loop->sys->close(loop->sys, fd);
 }

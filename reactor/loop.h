@@ -36,7 +36,7 @@
 /* The one kind of thing that runs. A zeroed one with `run` and `name` set is ready for use. */
 struct callback {
     struct list node; /* on the loop's ready or reap list, or on none */
-    void (*run)(struct callback *callback); /* must not free the struct that holds it */
+    void (*run)(struct callback *callback); /* may free what holds it in the reap phase only */
     const char *name; /* for people; must live as long as the callback */
     const struct site *where; /* where a task is parked; NULL otherwise */
 };
@@ -77,7 +77,7 @@ struct loop {
     struct list reap; /* callbacks for the reap phase of this turn */
     struct list hooks;
     struct wheel wheel;
-    bool flush_pending; /* a hook has more to do */
+    bool flush_pending; /* a hook has more to do, or may have */
 
     /* Descriptors by number. */
     int poll;
@@ -103,15 +103,16 @@ int loop_run_once(struct loop *loop);
 /* Runs `callback` in the next batch; once, however often it is asked. */
 void loop_call_soon(struct loop *loop, struct callback *callback);
 
-/* Runs `timer`'s callback at `at_ns` or as soon as possible after; never before. Starting a running
- * timer moves it; TIME_NEVER stops it. */
+/* Runs `timer`'s callback at `at_ns` or as soon as possible after; never before. Starting a timer
+ * that runs, or is due and in the next batch, moves it; TIME_NEVER stops it. */
 void loop_call_at(struct loop *loop, struct timer *timer, int64_t at_ns);
 
 /* The callback will not run: neither its time nor its place in a batch is kept. */
 void loop_stop(struct loop *loop, struct timer *timer);
 
 /* Runs `callback`, which must not be ready, in the reap phase of this turn: the place to free what
- * others may still hold a pointer to while the turn lasts. */
+ * others may still hold a pointer to while the turn lasts. The next turn doesn't wait, so that what
+ * this gives the hooks to do isn't left lying. */
 void loop_reap(struct loop *loop, struct callback *callback);
 
 /* Adds `hook` behind those that are there; they run in this order. */
@@ -123,9 +124,13 @@ void loop_remove_hook(struct hook *hook);
 /* Descriptors. */
 
 /* Registers `fd`, once and for both directions; `descriptor` owns it from here. On failure (-errno)
- * the caller still owns `fd`. */
+ * the caller still owns `fd`, and `descriptor` isn't watched. */
 int loop_watch(struct loop *loop, struct descriptor *descriptor, int fd,
                void (*notify)(struct descriptor *descriptor));
+
+/* Takes the descriptor off the loop and returns its number, -1 where it isn't watched. The caller
+ * owns that again and closes it: until then the kernel goes on to report its events, in vain. */
+int loop_forget(struct loop *loop, struct descriptor *descriptor);
 
 /* Closes the descriptor; events under way for it are dropped. Harmless where it isn't watched. */
 void loop_close(struct loop *loop, struct descriptor *descriptor);
