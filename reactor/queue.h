@@ -28,11 +28,11 @@ struct queue {
 void queue_init(struct queue *queue, void **slots, size_t capacity);
 
 /* Puts `item`. Returns 0, or -EPIPE from a closed queue. May suspend. */
-int queue_put(struct task *task, struct queue *queue, void *item);
+TASK_AWAITABLE int queue_put(struct task *task, struct queue *queue, void *item);
 
 /* Gets the oldest item. Returns 1 with it in *item, or 0 when the queue is closed and empty. May
  * suspend. */
-int queue_get(struct task *task, struct queue *queue, void **item);
+TASK_AWAITABLE int queue_get(struct task *task, struct queue *queue, void **item);
 
 /* Takes no more items and wakes all who wait. Closing twice is fine. */
 void queue_close(struct queue *queue);

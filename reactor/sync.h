@@ -27,7 +27,7 @@ void event_set(struct event *event);
 void event_clear(struct event *event);
 
 /* Waits until it is set. Returns 0. May suspend. */
-int event_wait(struct task *task, struct event *event);
+TASK_AWAITABLE int event_wait(struct task *task, struct event *event);
 
 struct future {
     bool done;
@@ -43,7 +43,7 @@ void future_resolve(struct future *future, int result, void *value);
 
 /* Waits until it is resolved. Returns the result it was given; its value is in future->value. May
  * suspend. */
-int future_wait(struct task *task, struct future *future);
+TASK_AWAITABLE int future_wait(struct task *task, struct future *future);
 
 struct semaphore {
     unsigned permits;
@@ -53,7 +53,7 @@ struct semaphore {
 void semaphore_init(struct semaphore *semaphore, unsigned permits);
 
 /* Takes a permit, waiting behind those who came before. Returns 0. May suspend. */
-int semaphore_acquire(struct task *task, struct semaphore *semaphore);
+TASK_AWAITABLE int semaphore_acquire(struct task *task, struct semaphore *semaphore);
 
 /* Gives one back, to the first who waits. */
 void semaphore_release(struct semaphore *semaphore);

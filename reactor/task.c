@@ -71,8 +71,8 @@ bool task_expired(const struct task *task)
     return task->deadlines && task->loop->now_ns >= task->deadlines->at_ns;
 }
 
-/* A limit that has passed is left out: its wake-up was had, and its level is asked for at each await.
- * Starting the timer for it again would make the task spin while it ignores the level, in a join. */
+/* A limit that has passed is left out: its wake-up was had, and each await asks for its level. Only
+ * a join ignores that, which would be woken for nothing. */
 static void consider(const struct task *task, int64_t at_ns, int64_t *nearest_ns)
 {
     if (at_ns > task->loop->now_ns && at_ns < *nearest_ns)
@@ -88,7 +88,8 @@ static void rearm(struct task *task)
         consider(task, task->deadlines->at_ns, &nearest_ns);
     if (task->flags & TASK_CANCELLED)
         consider(task, task->cancel_ns, &nearest_ns);
-    loop_call_at(task->loop, &task->wake, nearest_ns);
+    /* Not loop_call_at, which takes a due timer back: a wake-up that the task has had must stay. */
+    wheel_start(&task->loop->wheel, &task->wake.wheel, nearest_ns);
 }
 
 void task_deadline_open(struct task *task, struct deadline *deadline, int64_t duration_ns)
@@ -226,5 +227,5 @@ int task_sleep(struct task *task, int64_t duration_ns)
         if (task->until_ns <= task->loop->now_ns)
             task_wake(task);
     }
-    return TASK_PENDING;
+    return rc;
 }

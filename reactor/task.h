@@ -32,9 +32,14 @@
  *   | 5. An await's arguments have no side effects: it is called again.          |
  *   | 6. Leave through TASK_RETURN or TASK_END, never through a bare return.     |
  *   +----------------------------------------------------------------------------+
- * Breaking 2 (with a jumped-over local), 4 or a missing begin or end doesn't
- * compile; tests/must_not_compile shows each. A step may await another step: the inner frame is a
- * member of the outer's struct, zeroed before its first use, the task is the same.
+ * Most mistakes don't compile; tests/must_not_compile shows which. These do:
+ * other statements before TASK_BEGIN (they run at every call), a break outside
+ * of a loop (it leaves the step as if at its end), a nested switch over 64 bits,
+ * and a pointer to a local that is kept across an await, which only a sanitizer
+ * sees (detect_stack_use_after_return).
+ *
+ * A step may await another step: the inner frame is a member of the outer's
+ * struct, zeroed before its first use, the task is the same.
  *
  * An awaitable is a function whose first parameter is the task and which
  * answers TASK_PENDING or its result. Pending, it has done nothing but link the
@@ -112,14 +117,19 @@ struct task {
         task_resumed_nowhere();             \
     case TASK_KEY(0):
 
-/* Sets `result` to what `call` answers, and parks the task while that is TASK_PENDING. */
-#define TASK_AWAIT(result, call)                                               \
-    while (((result) = (call)) == TASK_PENDING) {                              \
-        static const struct site task_site_here = {__FILE__, __LINE__, #call}; \
-        self->frame.resume = __LINE__;                                         \
-        return task_park(task, &task_site_here);                               \
-    case TASK_KEY(__LINE__):;                                                  \
-    }
+/* Sets `result` to what `call` answers, and parks the task while that is TASK_PENDING. A narrower
+ * `result` couldn't hold that, and the task would run on: gcc doesn't warn of it. The outer loop is
+ * for the semicolon, which would end an `if` before its `else`. */
+#define TASK_AWAIT(result, call)                                                               \
+    do {                                                                                       \
+        while (((result) = (call)) == TASK_PENDING) {                                          \
+            _Static_assert(sizeof(result) >= sizeof(int), "the result of an await is an int"); \
+            static const struct site task_site_here = {__FILE__, __LINE__, #call};             \
+            self->frame.resume = __LINE__;                                                     \
+            return task_park(task, &task_site_here);                                           \
+        case TASK_KEY(__LINE__):;                                                              \
+        }                                                                                      \
+    } while (0)
 
 #define TASK_RETURN(value)      \
     do {                        \
@@ -132,10 +142,14 @@ struct task {
     self->frame.resume = 0; \
     return 0
 
+/* Stands before the declaration of an awaitable: to call one without TASK_AWAIT is diagnosed, for
+ * whoever drops a TASK_PENDING doesn't wait. */
+#define TASK_AWAITABLE __attribute__((warn_unused_result))
+
 /* Awaitables every task has. Each may suspend; each answers -ECANCELED or -ETIMEDOUT too. */
 
 /* Sleeps `duration_ns` (measured from the first call; 0: until the next turn). Returns 0. */
-int task_sleep(struct task *task, int64_t duration_ns);
+TASK_AWAITABLE int task_sleep(struct task *task, int64_t duration_ns);
 
 /* Limits. */
 
@@ -177,7 +191,8 @@ static inline const struct site *task_where(const struct task *task)
 
 void wait_list_init(struct wait_list *list);
 
-/* Whether `task` is the next to take what the list is waited on for: it is the first, or would be. */
+/* Whether `task` is the next to take what the list is waited on for: it is the first, or would be
+ * if it waited. */
 bool wait_list_is_next(const struct wait_list *list, const struct task *task);
 
 /* Wakes the first, or all. It keeps its place until its await ends. */
@@ -192,7 +207,7 @@ void wait_list_wake_all(struct wait_list *list);
  */
 int task_wait(struct task *task, struct wait_list *list, bool ready);
 
-/* Like task_wait, for an await that ends neither by cancel nor by deadline (join): it links the task
+/* Like task_wait, for an await that neither a cancel nor a deadline ends (join): it links the task
  * while not `ready`. */
 int task_wait_regardless(struct task *task, struct wait_list *list, bool ready);
 
@@ -204,8 +219,8 @@ void task_wake(struct task *task);
 /* Notes where the task stands, innermost await first, and returns TASK_PENDING. */
 int task_park(struct task *task, const struct site *site);
 
-/* Ends the program: a frame was resumed at a line that is no await (it was not zeroed, or it lies in
- * memory that was reused). */
+/* Ends the program: a frame was resumed at a line that is no await. It was not zeroed, or its
+ * memory was reused. */
 _Noreturn void task_resumed_nowhere(void);
 
 /* Prepares `task`, whose memory may be anything, to be run by `run` in the next batch. */

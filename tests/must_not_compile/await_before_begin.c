@@ -1,0 +1,20 @@
+/* error: case label not within a switch statement | 'case' statement not in switch */
+/* An await before TASK_BEGIN could never be come back to. */
+#include "reactor/task.h"
+
+struct example {
+    struct task task;
+    struct frame frame;
+    int rc;
+};
+
+int example_step(struct task *task);
+
+int example_step(struct task *task)
+{
+    struct example *const self = container_of(task, struct example, task);
+
+    TASK_AWAIT(self->rc, task_sleep(task, NS_PER_MS));
+    TASK_BEGIN();
+    TASK_END();
+}
