@@ -48,7 +48,8 @@ static void note_failure(struct task_group *group, struct task *task)
         group->first_error = task->result;
     if (!group->release)
         list_append(&task->sibling, &group->failures);
-    task_group_cancel(group, group->loop->now_ns);
+    /* The siblings may clean up as long as they need, unless a cancel of the group limits it. */
+    task_group_cancel(group, TIME_NEVER);
 }
 
 static void run_child(struct callback *callback)
@@ -107,9 +108,10 @@ int task_group_join(struct task *task, struct task_group *group)
     /* Cancelled counts even where a shield holds: the children may need as long to clean up. */
     if (task->flags & TASK_CANCELLED)
         task_group_cancel(group, task->cancel_ns);
-    bool expired = task_expired(task);
-    if (expired && group->alive)
-        task_group_cancel(group, task->loop->now_ns);
+    if (group->alive && task_expired(task)) {
+        group->timed_out = true;
+        task_group_cancel(group, TIME_NEVER);
+    }
     int rc = task_wait_regardless(task, &group->joiner, group->alive == 0);
     if (rc == TASK_PENDING)
         return rc;
@@ -118,7 +120,7 @@ int task_group_join(struct task *task, struct task_group *group)
         return -ECANCELED;
     if (group->first_error)
         return group->first_error;
-    return expired && group->cancelled ? -ETIMEDOUT : 0;
+    return group->timed_out ? -ETIMEDOUT : 0;
 }
 
 void task_group_match(struct task_group *group, int error, struct list *matched)

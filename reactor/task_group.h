@@ -7,13 +7,15 @@
  * closed by joining it, which waits for every child: so when a task has ended,
  * so has all that it started. Python calls this a TaskGroup, Trio a nursery.
  *
- *      main ── group "server" ─┬─ task "listener 127.0.0.1:7777"
- *                              ├─ task "signals"
- *                              └─ task "ann" ── group ... 
+ *      main -- group "server" -+- task "listener 127.0.0.1:7777"
+ *                              +- task "signals"
+ *                              +- task "ann" -- group ...
  *
  * GROUP_FAIL_FAST: the first child to fail cancels its siblings; all failures
  * are kept for the owner. GROUP_CONTAIN: children are independent (sessions of a
- * server); each end is handed to `on_end`, the others live.
+ * server); each end is handed to `on_end`, the others live. A failure, and an
+ * expired deadline of the joining task, set no limit on shielded clean-up: only
+ * a cancel has a deadline.
  *
  * The record of a failure lies in the failed task itself, so keeping it can't
  * fail: a child's memory belongs to whoever spawned it until the join has
@@ -44,6 +46,7 @@ struct task_group {
     size_t alive; /* children that have not ended, or not been released yet */
     int first_error; /* the -errno of the first to fail; 0: none */
     bool cancelled;
+    bool timed_out; /* an expired deadline of the joining task cancelled it */
     int64_t cancel_ns;
     struct wait_list joiner;
 };
@@ -55,8 +58,8 @@ void task_group_open(struct task_group *group, struct task *owner, const char *n
 /*
  * Starts `step` as a child: `task` may be uninitialised memory, `name` must live as long as it. Its
  * first step runs in the next batch, even if it is cancelled before that, for it owns what it was
- * given. Returns 0, or -ECANCELED from a group that was cancelled: the task was not touched and what
- * was meant for it is still the caller's. A child may spawn into its own group.
+ * given. Returns 0, or -ECANCELED from a group that was cancelled: the task was not touched, and
+ * what was meant for it is still the caller's. A child may spawn into its own group.
  */
 int task_group_spawn(struct task_group *group, struct task *task, const char *name,
                      task_step *step);
@@ -66,15 +69,15 @@ int task_group_spawn(struct task_group *group, struct task *task, const char *na
 void task_group_cancel(struct task_group *group, int64_t cancel_ns);
 
 /*
- * Waits until the last child has ended and closes the group. Never cut short: a cancel or an expired
- * deadline of the joining task is passed on to the children, and the wait goes on. Returns
+ * Waits until the last child has ended and closes the group. Never cut short: a cancel or an
+ * expired deadline of the joining task is passed on to the children, and the wait goes on. Returns
  * -ECANCELED, else the first failure's -errno, else -ETIMEDOUT where a deadline cancelled the
  * children, else 0. May suspend.
  */
-int task_group_join(struct task *task, struct task_group *group);
+TASK_AWAITABLE int task_group_join(struct task *task, struct task_group *group);
 
-/* Moves the failures whose result is `error` (a -errno) to the end of `matched`, in order, linked by
- * `sibling`: what `except*` does. What is left in group->failures is the rest. */
+/* Moves the failures whose result is `error` (a -errno) to the end of `matched`, in order, linked
+ * by `sibling`: what `except*` does. What is left in group->failures is the rest. */
 void task_group_match(struct task_group *group, int error, struct list *matched);
 
 /* The task on a list of children or failures. */
