@@ -26,11 +26,13 @@ static int take_guest_name(struct client *client, struct chat *chat)
     return rc;
 }
 
-/* Frees the number in a guest's name. Nobody else can have a name of that form. */
+/* Frees the number in a guest's name: nobody else can have a name of that form. */
 static void give_back_guest(struct chat *chat, const char *name)
 {
     const char *number = name + strlen(NAMES_GUEST);
-    if (strncmp(name, NAMES_GUEST, strlen(NAMES_GUEST)) == 0 && *number >= '0' && *number <= '9')
+    if (strncmp(name, NAMES_GUEST, strlen(NAMES_GUEST)) != 0)
+        return;
+    if (*number && number[strspn(number, "0123456789")] == '\0')
         guests_give_back(&chat->guests, (uint32_t)strtoul(number, NULL, 10));
 }
 
@@ -104,12 +106,15 @@ static void put(struct client *client, const char *line, size_t length)
         stream_fail(&client->stream, rc);
 }
 
-/* Composes a line in the scratch: what stands before it, the text, CR LF. */
-static size_t compose(struct chat *chat, const char *before, const char *format, va_list arguments)
+/* Composes a line in the scratch: a mark and a space (0: neither), the text, CR LF. */
+static size_t compose(struct chat *chat, char mark, const char *format, va_list arguments)
 {
     size_t most = chat->output_size - 2;
-    size_t length = strlen(before);
-    memcpy(chat->output, before, length);
+    size_t length = 0;
+    if (mark) {
+        chat->output[length++] = mark;
+        chat->output[length++] = ' ';
+    }
     int added = vsnprintf(chat->output + length, most - length, format, arguments);
     assert(added >= 0);
     length += (size_t)added;
@@ -124,7 +129,7 @@ void client_tell(struct client *client, const char *format, ...)
     struct chat *chat = client_chat(client);
     va_list arguments;
     va_start(arguments, format);
-    size_t length = compose(chat, "* ", format, arguments);
+    size_t length = compose(chat, '*', format, arguments);
     va_end(arguments);
     put(client, chat->output, length);
 }
@@ -134,7 +139,7 @@ void client_refuse(struct client *client, const char *format, ...)
     struct chat *chat = client_chat(client);
     va_list arguments;
     va_start(arguments, format);
-    size_t length = compose(chat, "! ", format, arguments);
+    size_t length = compose(chat, '!', format, arguments);
     va_end(arguments);
     put(client, chat->output, length);
 }
@@ -144,7 +149,7 @@ void client_show(struct client *client, const char *format, ...)
     struct chat *chat = client_chat(client);
     va_list arguments;
     va_start(arguments, format);
-    size_t length = compose(chat, "", format, arguments);
+    size_t length = compose(chat, 0, format, arguments);
     va_end(arguments);
     put(client, chat->output, length);
 }

@@ -54,8 +54,8 @@ struct client {
     char name[NAMES_NICK_MAX + 1];
 };
 
-/* Makes a client of the connected socket `fd`, under a free guest name. Returns 0 or -errno, and then
- * `fd` is still the caller's. */
+/* Makes a client of the connected socket `fd`, under a free guest name. Returns 0 or -errno, and
+ * then `fd` is still the caller's. */
 int client_open(struct client *client, struct chat *chat, int fd);
 
 /* Takes its name off the table: it is not here any more, though it may still be sent things. */
@@ -103,8 +103,8 @@ struct client *client_find(const struct chat *chat, const char *name, size_t len
 int client_rename(struct client *client, const char *name, size_t length);
 
 /*
- * Each of these writes one line, CR LF added, behind all that it was shown so far. Out of memory ends
- * this one connection, so there is nothing to return.
+ * Each of these writes one line, CR LF added, behind all that it was shown so far. Out of memory
+ * ends this one connection, so there is nothing to return.
  */
 
 /* `* TEXT`: information for it alone. */

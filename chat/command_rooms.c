@@ -50,7 +50,7 @@ static void enter(const struct call *call, struct room *room)
     struct client *client = call->client;
     struct word name = call->words[0];
     if (!room)
-        room = room_open(client_chat(client), name.text, name.length, client_tag(client));
+        room = room_open(client_chat(client), client_tag(client), name.text, name.length);
     if (!room)
         goto out_of_memory;
     if (room_join(room, client) < 0)

@@ -28,8 +28,8 @@ void farewells_open(struct farewells *farewells, struct task *owner, struct hub 
 /* Waits for a place. Returns 0 with the place taken, or -ECANCELED. May suspend. */
 int farewell_place(struct task *task, struct farewells *farewells);
 
-/* Sends `! REASON` to the newcomer at `fd` and ends the connection. Uses up a place and takes `fd` over,
- * whatever happens. */
+/* Sends `! REASON` to the newcomer at `fd` and ends the connection. Uses up a place and takes `fd`
+ * over, whatever happens. */
 void farewell_start(struct farewells *farewells, int fd, const char *reason);
 
 #endif

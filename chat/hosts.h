@@ -24,8 +24,8 @@ int hosts_init(struct hosts *hosts, struct sys *sys, uint32_t most);
 /* Every connection must have been given back. */
 void hosts_release(struct hosts *hosts);
 
-/* Counts one more from `peer`. Returns 0 with what to give back in *host (NULL where nothing is kept);
- * -EUSERS where there are too many, or -ENOMEM. */
+/* Counts one more from `peer`. Returns 0 with what to give back in *host (NULL where nothing is
+ * kept); -EUSERS where there are too many, or -ENOMEM. */
 int hosts_enter(struct hosts *hosts, const struct sys_address *peer, struct host **host);
 
 /* Counts one less. NULL is fine. */

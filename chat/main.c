@@ -26,11 +26,19 @@ static void put(struct sys *sys, int fd, const char *text, size_t length)
     }
 }
 
+/* `problem` begins with `chatd: `. In one piece, as one line. */
 static void put_problem(struct sys *sys, const char *problem)
 {
-    char line[CONFIG_PROBLEM_TEXT + 16];
+    char line[CONFIG_PROBLEM_TEXT + 32];
     int length = snprintf(line, sizeof(line), "%s\n", problem);
     put(sys, STDERR_FILENO, line, (size_t)length);
+}
+
+static void put_failed_start(struct sys *sys, const char *cause)
+{
+    char problem[CONFIG_PROBLEM_TEXT + 16];
+    (void)snprintf(problem, sizeof(problem), "chatd: %s", cause);
+    put_problem(sys, problem);
 }
 
 static void report_slow(void *context, const struct debug_slow *slow)
@@ -81,13 +89,12 @@ static void log_start(const struct server *server, struct log *log)
 static int run(struct loop *loop, const struct config *config)
 {
     static struct server server; /* too large for a stack, and there is one */
-    char problem[CONFIG_PROBLEM_TEXT] = "chatd: ";
-    size_t used = strlen(problem);
+    struct problem problem;
     struct log log;
     log_init(&log, loop->sys, STDERR_FILENO, config->log_level);
     set_debug(loop, config, &log);
-    if (server_open(&server, loop, config, &log, problem + used, sizeof(problem) - used) < 0) {
-        put_problem(loop->sys, problem);
+    if (server_open(&server, loop, config, &log, &problem) < 0) {
+        put_failed_start(loop->sys, problem.text);
         return STATUS_FAILED;
     }
     tell_ready(&server);
@@ -107,9 +114,7 @@ static int start(const struct config *config)
     struct loop loop;
     int rc = loop_init(&loop, sys);
     if (rc < 0) {
-        char problem[CONFIG_PROBLEM_TEXT];
-        (void)snprintf(problem, sizeof(problem), "chatd: can't start: %s", strerror(-rc));
-        put_problem(sys, problem);
+        put_failed_start(sys, strerror(-rc));
         return STATUS_FAILED;
     }
     int status = run(&loop, config);

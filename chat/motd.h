@@ -13,8 +13,8 @@
 /* The largest that is accepted. */
 #define MOTD_BYTES ((size_t)64 * 1024)
 
-/* Reads `path` into `chat`. Returns 0; -EFBIG where it is larger than MOTD_BYTES, or another -errno, and
- * then nothing has changed. */
+/* Reads `path` into `chat`. Returns 0; -EFBIG where it is larger than MOTD_BYTES, or another
+ * -errno, and then nothing has changed. */
 int motd_load(struct chat *chat, const char *path);
 
 /* Frees the text. */

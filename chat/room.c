@@ -25,7 +25,7 @@ struct room *room_find(const struct chat *chat, const char *name, size_t length)
     return found ? room_of_name(found) : NULL;
 }
 
-struct room *room_open(struct chat *chat, const char *name, size_t length, uint64_t creator)
+struct room *room_open(struct chat *chat, uint64_t creator, const char *name, size_t length)
 {
     struct sys *sys = chat->loop->sys;
     struct room *room = sys->allocate(sys, sizeof(*room));
@@ -153,34 +153,29 @@ void room_event(struct room *room, const char *format, ...)
 {
     char *line = room->chat->output;
     size_t most = room->chat->output_size - 2;
-    int before = snprintf(line, most, "%s -- ", room->name);
+    size_t length = (size_t)snprintf(line, most, "%s -- ", room->name);
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(line + before, most - (size_t)before, format, arguments);
+    int added = vsnprintf(line + length, most - length, format, arguments);
     va_end(arguments);
-    assert(length >= 0 && (size_t)(before + length) < most);
-    (void)append(room, NULL,
-                 (size_t)(before + length)); /* as said: without memory nobody is told */
+    assert(added >= 0);
+    length += (size_t)added;
+    assert(length < most);
+    (void)append(room, NULL, length); /* as said: without memory nobody is told */
 }
 
 int room_set_topic(struct member *member, const char *text, size_t length)
 {
     struct room *room = room_of(member);
     struct client *client = client_of(member);
-    char *topic = NULL;
-    if (length > 0) {
-        topic = client_copy_text(client, text, length);
-        if (!topic)
-            return -ENOMEM;
-    }
+    char *topic = client_copy_text(client, text, length);
+    if (!topic)
+        return -ENOMEM;
     sys_of(room)->release(sys_of(room), room->topic);
     room->topic = topic;
     if (member->arrival)
         room_announce(room);
-    if (topic)
-        room_event(room, "%s set the topic: %s", client->name, topic);
-    else
-        room_event(room, "%s took the topic away", client->name);
+    room_event(room, "%s set the topic: %s", client->name, topic);
     return 0;
 }
 

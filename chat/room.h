@@ -64,14 +64,14 @@ struct room *room_find(const struct chat *chat, const char *name, size_t length)
 
 /* Makes an empty room under a fit name that is free, `creator` being the tag of who may lock it.
  * NULL where there is no memory. */
-struct room *room_open(struct chat *chat, const char *name, size_t length, uint64_t creator);
+struct room *room_open(struct chat *chat, uint64_t creator, const char *name, size_t length);
 
-/* Ends a room that has no people. Its memory goes when the last who left it has been shown everything,
- * at the end of a turn. */
+/* Ends a room that has no people. Its memory goes when the last who left it has been shown
+ * everything, at the end of a turn. */
 void room_close(struct room *room);
 
-/* Ends and frees a room in which nobody is and to which nobody is owed anything: the lobby, at the end
- * of the server. */
+/* Ends and frees a room in which nobody is and to which nobody is owed anything: the lobby, at the
+ * end of the server. */
 void room_release(struct room *room);
 
 /* The place of `client` in `room`, or NULL. */
@@ -106,7 +106,7 @@ int room_emote(struct member *member, const char *text, size_t length);
 /* `#room -- TEXT` to all members. Where there is no memory nobody is told. */
 void room_event(struct room *room, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Sets the topic and tells all; "" takes it away. Returns 0 or -ENOMEM. */
+/* Sets the topic, which isn't empty, and tells all. Returns 0 or -ENOMEM. */
 int room_set_topic(struct member *member, const char *text, size_t length);
 
 /* Tells all rooms of `client` that it was called `before`; where its arrival is not announced yet,

@@ -30,6 +30,11 @@
 
 struct server;
 
+/* The cause of a failed start: a line for people, without `chatd: `. */
+struct problem {
+    char text[CONFIG_PROBLEM_TEXT];
+};
+
 /* One listener and the task that accepts from it. */
 struct door {
     struct task task;
@@ -63,11 +68,10 @@ struct server {
 
 /*
  * Makes a server on `loop` that listens as `config` says; all three must outlive it. Returns 0, or
- * -errno with the cause in `problem`: a line for people without `chatd: `. Nothing is logged and
- * nothing is accepted before it runs. May block for as long as a name server takes.
+ * -errno with the cause in `problem`. Nothing is logged and nothing is accepted before it runs. May block for as long as a name server takes.
  */
 int server_open(struct server *server, struct loop *loop, const struct config *config,
-                struct log *log, char *problem, size_t size);
+                struct log *log, struct problem *problem);
 
 /* Runs the server until a signal has ended it. Returns 0 or -errno. Runs callbacks. */
 int server_run(struct server *server);

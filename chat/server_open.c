@@ -15,20 +15,15 @@
 /* A free port that one family offers may be taken in the other: try another one so often. */
 #define FREE_PORT_TRIES 16
 
-/* Where the cause of a failed start is written: one line. */
-struct problem {
-    char *text;
-    size_t size;
-};
-
-static void name_problem(const struct problem *problem, const char *format, ...)
+static void name_problem(struct problem *problem, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static void name_problem(const struct problem *problem, const char *format, ...)
+static void name_problem(struct problem *problem, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(problem->text, problem->size, format, arguments); /* cut where it is long */
+    (void)vsnprintf(problem->text, sizeof(problem->text), format,
+                    arguments); /* cut if it is long */
     va_end(arguments);
 }
 
@@ -103,8 +98,8 @@ static bool no_ipv6(const struct sys_address *address, int error)
            (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL || error == -EPROTONOSUPPORT);
 }
 
-/* Opens a door at each address, all of one port: where a free one was asked for, the first says which.
- * An address of a family that this machine doesn't have is left out if another remains. */
+/* Opens a door at each address, all of one port: where a free one was asked for, the first says
+ * which. An address of a family that this machine doesn't have is left out if another remains. */
 static int open_doors_at(struct server *server, struct sys_address *addresses, int count)
 {
     size_t first = server->door_count;
@@ -167,7 +162,7 @@ static int open_unix(struct server *server, const struct endpoint *endpoint)
     return rc < 0 ? rc : open_door(server, &address);
 }
 
-static int open_listeners(struct server *server, const struct problem *problem)
+static int open_listeners(struct server *server, struct problem *problem)
 {
     const struct config *config = server->chat.config;
     char spelled[ENDPOINT_HOST_MAX + 16];
@@ -248,7 +243,7 @@ static int open_chat(struct server *server)
     rc = open_scratch(chat);
     if (rc < 0)
         goto close_scratch;
-    chat->lobby = room_open(chat, ROOM_LOBBY, strlen(ROOM_LOBBY), 0);
+    chat->lobby = room_open(chat, 0, ROOM_LOBBY, strlen(ROOM_LOBBY));
     if (chat->lobby)
         return 0;
     rc = -ENOMEM;
@@ -273,7 +268,7 @@ static void close_chat(struct server *server)
 
 /* The whole. */
 
-static int count_descriptors(struct server *server, const struct problem *problem)
+static int count_descriptors(struct server *server, struct problem *problem)
 {
     struct sys *sys = server->chat.loop->sys;
     server->descriptor_limit = sys->descriptor_limit(sys);
@@ -285,7 +280,7 @@ static int count_descriptors(struct server *server, const struct problem *proble
     return 0;
 }
 
-static int load_motd(struct server *server, const struct problem *problem)
+static int load_motd(struct server *server, struct problem *problem)
 {
     const char *path = server->chat.config->motd;
     int rc = path ? motd_load(&server->chat, path) : 0;
@@ -295,29 +290,28 @@ static int load_motd(struct server *server, const struct problem *problem)
 }
 
 int server_open(struct server *server, struct loop *loop, const struct config *config,
-                struct log *log, char *text, size_t size)
+                struct log *log, struct problem *problem)
 {
-    const struct problem problem = {.text = text, .size = size};
     *server = (struct server){.chat = {.loop = loop, .config = config, .log = log}};
     event_init(&server->ending);
-    int rc = count_descriptors(server, &problem);
+    int rc = count_descriptors(server, problem);
     if (rc < 0)
         return rc;
     rc = open_chat(server);
     if (rc < 0) {
-        name_problem(&problem, "can't start: %s", strerror(-rc));
+        name_problem(problem, "can't start: %s", strerror(-rc));
         return rc;
     }
-    rc = load_motd(server, &problem);
+    rc = load_motd(server, problem);
     if (rc < 0)
         goto close_chat;
-    rc = open_listeners(server, &problem);
+    rc = open_listeners(server, problem);
     if (rc < 0)
         goto close_chat;
     rc = server_open_signals(server);
     if (rc == 0)
         return 0;
-    name_problem(&problem, "signals: %s", strerror(-rc));
+    name_problem(problem, "signals: %s", strerror(-rc));
     close_doors_from(server, 0);
 
 close_chat:

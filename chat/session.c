@@ -43,7 +43,7 @@ static void enter(struct session *self)
     (void)answer_others(client, chat->lobby, others, sizeof(others));
     client_tell(client, "Welcome to %s. You are %s in %s.", chat->config->name, client->name,
                 chat->lobby->name);
-    client_tell(client, "/help lists commands, /quit leaves. %s.", others);
+    client_tell(client, "/help lists commands, /quit leaves; %s.", others);
     answer_motd(client);
     answer_history(client, chat->lobby, ANSWER_HISTORY_ON_JOIN);
 }
@@ -81,8 +81,8 @@ static void run_line(struct session *self, const struct input_line *line)
 
 /*
  * Debian's telnet shows nothing after Ctrl-C until its DO TIMING-MARK, which follows at once, is
- * answered: what is said before that is never seen. So how to leave is said behind the answer, before
- * whatever else comes, or after a moment in which nothing does.
+ * answered: what is said before that is never seen. So how to leave is said behind the answer,
+ * before whatever else comes, or after a moment in which nothing does.
  */
 static void tell_how_to_leave(struct session *self)
 {

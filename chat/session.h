@@ -45,11 +45,11 @@ struct sessions {
 /* Opens the group of all sessions, owned by `owner`. `hosts` is made by the caller. */
 void sessions_open(struct sessions *sessions, struct task *owner, struct chat *chat);
 
-/* Starts a session for the newcomer at `fd`, counted at `host`: both are the session's from here on.
- * Returns 0; or -errno, and `fd` is closed and `host` given back. */
+/* Starts a session for the newcomer at `fd`, counted at `host`: both are the session's from here
+ * on. Returns 0; or -errno, and `fd` is closed and `host` given back. */
 int session_start(struct sessions *sessions, int fd, struct host *host);
 
-/* The hub's rule where the policy is to disconnect: ends the session of a reader that fell behind. */
+/* The hub's rule where the policy is to disconnect: ends the session of one that fell behind. */
 void session_fell_behind(struct subscriber *subscriber);
 
 #endif

@@ -60,7 +60,8 @@ static int set_options(struct sys *sys, int fd, const struct sys_address *addres
     return 0;
 }
 
-/* Asks whether a server answers at a unix path: 1, 0 where the socket is a dead server's, or -errno. */
+/* Asks whether a server answers at a unix path: 1, 0 where the socket is a dead server's, or
+ * -errno. */
 static int somebody_answers(struct sys *sys, const struct sys_address *address)
 {
     int fd = sys->socket(sys, AF_UNIX);

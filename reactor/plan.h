@@ -42,8 +42,8 @@ struct plan {
  * into the queue and the logs: nothing may be written or appended before plan_sent. */
 void plan_make(struct plan *plan, struct outbox *outbox, struct hub *hub);
 
-/* Accounts for the first `sent` bytes of the plan; the rest is owed as before. Returns 0; -ENOMEM or
- * -ENOBUFS where the rest of a cut line can't be kept: the connection must then be given up. */
+/* Accounts for the first `sent` bytes of the plan; the rest is owed as before. Returns 0; -ENOMEM
+ * or -ENOBUFS where the rest of a cut line can't be kept: the connection must then be given up. */
 int plan_sent(const struct plan *plan, struct outbox *outbox, struct hub *hub, size_t sent);
 
 /* Whether anything is owed, in the queue or in a log. Settles the cursors. */

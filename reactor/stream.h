@@ -47,8 +47,8 @@ void stream_hub_init(struct hub *hub, struct loop *loop, const struct hub_rules 
 /* Every stream must be closed and every broadcast released before. */
 void stream_hub_release(struct hub *hub);
 
-/* Makes a stream of the connected socket `fd`. `tag` is the author tag of its lines in broadcasts (0
- * where it writes none). Returns 0 or -errno; on failure `fd` is still the caller's. */
+/* Makes a stream of the connected socket `fd`. `tag` is the author tag of its lines in broadcasts
+ * (0 where it writes none). Returns 0 or -errno; on failure `fd` is still the caller's. */
 int stream_open(struct stream *stream, struct hub *hub, int fd, uint64_t tag);
 
 /* Closes at once: what is still owed is lost. Its subscriptions must have been taken off and nobody
@@ -69,10 +69,10 @@ const char *stream_input(const struct stream *stream, size_t *size);
 void stream_consume(struct stream *stream, size_t size);
 
 /*
- * Reads a line of at most `max` bytes, its LF or CR LF cut off and a NUL put in its place. Returns 1
- * with *line and *size, which are valid until the next await; 0 at the end of the input (a last line
- * without a newline was returned before); -EMSGSIZE where the line is longer than `max` (less than
- * STREAM_READ_BYTES), or the connection's -errno. May suspend.
+ * Reads a line of at most `max` bytes, its LF or CR LF cut off and a NUL put in its place. Returns
+ * 1 with *line and *size, which are valid until the next await; 0 at the end of the input (a last
+ * line without a newline was returned before); -EMSGSIZE where the line is longer than `max` (less
+ * than STREAM_READ_BYTES), or the connection's -errno. May suspend.
  */
 int stream_read_line(struct task *task, struct stream *stream, size_t max, char **line,
                      size_t *size);
@@ -89,8 +89,8 @@ int stream_drain(struct task *task, struct stream *stream, size_t low_bytes);
 
 /* Ending. */
 
-/* Gives the connection up with `error` (a -errno), where the program can't go on with it: reads return
- * it, nothing more is sent. The first error stays. */
+/* Gives the connection up with `error` (a -errno), where the program can't go on with it: reads
+ * return it, nothing more is sent. The first error stays. */
 void stream_fail(struct stream *stream, int error);
 
 /* The frame of stream_finish; zero all but `linger_ns`. */

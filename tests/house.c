@@ -10,8 +10,6 @@
 
 struct house house;
 
-static char problem[CONFIG_PROBLEM_TEXT];
-
 void house_build(const struct sim_options *options)
 {
     house.sim = sim_create(options);
@@ -24,19 +22,20 @@ static void read_arguments(const char *const *arguments)
         cr_assert_lt(i, ARGUMENTS_MAX);
         argv[i + 1] = (char *)arguments[i];
     }
+    char problem[CONFIG_PROBLEM_TEXT];
     int rc = config_parse(&house.config, argv, problem, sizeof(problem));
     cr_assert_eq(rc, 0, "%s", problem);
 }
 
 int house_start(const char *const *arguments)
 {
+    struct problem problem;
     read_arguments(arguments);
     log_init(&house.log, sim_door(house.sim), 2, house.config.log_level);
     int rc = loop_init(&house.loop, sim_door(house.sim));
     if (rc < 0)
         return rc;
-    rc = server_open(&house.server, &house.loop, &house.config, &house.log, problem,
-                     sizeof(problem));
+    rc = server_open(&house.server, &house.loop, &house.config, &house.log, &problem);
     if (rc < 0) {
         loop_release(&house.loop);
         return rc;

@@ -30,11 +30,12 @@ void house_build(const struct sim_options *options);
  * Returns 0, or -errno where the start failed: then nothing is left of it. */
 int house_start(const char *const *arguments);
 
-/* Lets `duration_ns` of virtual time pass, 0: until nothing more happens at this instant. False where
- * the server has ended, or turned so often in it that it must be spinning. */
+/* Lets `duration_ns` of virtual time pass, 0: until nothing more happens at this instant. False
+ * where the server has ended, or turned so often in it that it must be spinning. */
 bool house_pass(int64_t duration_ns);
 
-/* Sends TERM and lets time pass until the server has ended, a minute at most. Returns its result. */
+/* Sends TERM and lets time pass until the server has ended, a minute at most. Returns its result.
+ * */
 int house_end(void);
 
 /* Frees the server; the kernel must then hold nothing of it. */

@@ -46,6 +46,7 @@ static void open_room(void)
 static void close_room(void)
 {
     ignore_release(&reader);
+    door.sys.release(&door.sys, reader.extra);
     cr_assert(!reader.stream.outbox.selective);
     for (int i = 0; i <= TALKERS; i++)
         broadcast_unsubscribe(&seats[i]);
@@ -106,7 +107,7 @@ Test(ignore, a_lifted_entry_is_forgotten_when_all_was_shown)
         say(0);
         read_all();
         cr_assert_eq(ignore_remove(&reader, 1), 0);
-        cr_assert_null(reader.ignored);
+        cr_assert_null(reader.extra->ignored);
         cr_assert(!reader.stream.outbox.selective);
     }
 }
@@ -148,7 +149,7 @@ Test(ignore, who_is_gone_is_forgotten_but_not_heard_again)
     names_remove(&chat.people, ann->name);
     read_all();
     ignore_forget_gone(&reader);
-    cr_assert_null(reader.ignored);
+    cr_assert_null(reader.extra->ignored);
 }
 
 Test(ignore, out_of_memory_changes_nothing)

@@ -164,8 +164,8 @@ static void converse(void)
     cr_assert(house_pass(500 * NS_PER_MS));
 }
 
-/* One conversation in which the `nth` call fails with its error number `which`. Returns whether there
- * was such a call. */
+/* One conversation in which the `nth` call fails with its error number `which`. Returns whether
+ * there was such a call. */
 static bool converse_failing(uint64_t nth, unsigned which)
 {
     house_build(NULL);
