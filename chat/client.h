@@ -44,7 +44,6 @@ struct client_extra {
 struct client {
     struct stream stream; /* its outbox's tag is who it is, whatever it is called */
     struct member first; /* the memory of one membership; others are allocated */
-    struct member *current; /* where it talks; one of its memberships */
     struct client_extra *extra; /* NULL until there is any */
     struct answer *answer; /* long answers that wait for the reader: answer.h; NULL: none */
     int64_t heard_ns; /* when a byte last came from it */

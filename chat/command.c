@@ -137,7 +137,7 @@ static void command_help(const struct call *call)
 
 static void speak(const struct call *call, struct word text)
 {
-    if (room_speak(call->client->current, text.text, text.length) < 0)
+    if (room_speak(room_current(call->client), text.text, text.length) < 0)
         call_out_of_memory(call);
 }
 

@@ -77,7 +77,7 @@ void command_join(const struct call *call)
     struct room *room = room_find(client_chat(client), name.text, name.length);
     struct member *member = room ? room_member(client, room) : NULL;
     if (member) {
-        client->current = member;
+        room_make_current(member);
         client_tell(client, "You talk in %s.", room->name);
         return;
     }
@@ -91,7 +91,7 @@ static struct room *find_room(const struct call *call)
 {
     struct word name = call->words[0];
     if (!name.text)
-        return room_of(call->client->current);
+        return room_of(room_current(call->client));
     struct room *room = room_find(client_chat(call->client), name.text, name.length);
     if (!room)
         call_refuse(call, "there is no room %.*s", word_shown(name), name.text);
@@ -116,7 +116,7 @@ void command_leave(const struct call *call)
     }
     memcpy(left, room->name, sizeof(left)); /* the room may end with it */
     room_leave(member, NULL);
-    client_tell(client, "You left %s and talk in %s.", left, room_of(client->current)->name);
+    client_tell(client, "You left %s and talk in %s.", left, room_of(room_current(client))->name);
 }
 
 /* Looking around. */
@@ -137,7 +137,7 @@ void command_history(const struct call *call)
 {
     static const struct units_range range = {.least = 1, .most = HISTORY_LINES_MAX};
     struct client *client = call->client;
-    const struct room *room = room_of(client->current);
+    const struct room *room = room_of(room_current(client));
     struct word word = call->words[0];
     uint64_t lines = ANSWER_HISTORY_DEFAULT;
     if (word.text && units_parse_number(word.text, word.length, &range, &lines) < 0) {
@@ -156,17 +156,17 @@ void command_history(const struct call *call)
 void command_me(const struct call *call)
 {
     struct word text = call->words[0];
-    if (room_emote(call->client->current, text.text, text.length) < 0)
+    if (room_emote(room_current(call->client), text.text, text.length) < 0)
         call_out_of_memory(call);
 }
 
 void command_topic(const struct call *call)
 {
     struct client *client = call->client;
-    const struct room *room = room_of(client->current);
+    const struct room *room = room_of(room_current(client));
     struct word text = call->words[0];
     if (text.text) {
-        if (room_set_topic(client->current, text.text, text.length) < 0)
+        if (room_set_topic(room_current(client), text.text, text.length) < 0)
             call_out_of_memory(call);
     } else if (room->topic) {
         client_tell(client, "The topic of %s is: %s", room->name, room->topic);
@@ -180,7 +180,7 @@ void command_topic(const struct call *call)
 /* The room that the client talks in; NULL where it isn't the creator's, and that was told. */
 static struct room *find_own_room(const struct call *call)
 {
-    struct room *room = room_of(call->client->current);
+    struct room *room = room_of(room_current(call->client));
     if (room->creator == client_tag(call->client))
         return room;
     if (room == room->chat->lobby)

@@ -233,6 +233,19 @@ struct member *room_member(const struct client *client, const struct room *room)
     return NULL;
 }
 
+struct member *room_current(const struct client *client)
+{
+    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next)
+        if (member_of(at))
+            return member_of(at);
+    return NULL;
+}
+
+void room_make_current(struct member *member)
+{
+    broadcast_put_first(&member->subscriber);
+}
+
 /* Memory for a membership: the client's own where it is free. */
 static struct member *allocate_member(struct client *client, struct sys *sys)
 {
@@ -262,7 +275,6 @@ int room_join(struct room *room, struct client *client)
     }
     room->people++;
     client->memberships++;
-    client->current = member;
     member->arrival = gather_arrival(&room->gather, sys, client->name);
     if (member->arrival)
         announce_later(room);
@@ -291,15 +303,6 @@ static void note_departure(struct member *member, const char *reason)
         room_event(room, "%s left", client->name);
 }
 
-/* Another of the client's rooms, the one it joined last; NULL where there is none. */
-static struct member *other_membership(const struct client *client)
-{
-    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next)
-        if (member_of(at))
-            return member_of(at);
-    return NULL;
-}
-
 void room_leave(struct member *member, const char *reason)
 {
     struct room *room = room_of(member);
@@ -311,15 +314,13 @@ void room_leave(struct member *member, const char *reason)
         room->creator = 0;
     note_departure(member, reason);
     broadcast_end(&member->subscriber); /* may free the member */
-    if (client->current == member)
-        client->current = other_membership(client);
     if (room->people == 0 && room != room->chat->lobby)
         room_close(room);
 }
 
 void room_leave_all(struct client *client, const char *reason)
 {
-    for (struct member *member; (member = other_membership(client));)
+    for (struct member *member; (member = room_current(client));)
         room_leave(member, reason);
 }
 

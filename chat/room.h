@@ -77,12 +77,19 @@ void room_release(struct room *room);
 /* The place of `client` in `room`, or NULL. */
 struct member *room_member(const struct client *client, const struct room *room);
 
+/* The place of `client` in the room it talks in: the first of its subscriptions that goes on. NULL
+ * where it is in none. */
+struct member *room_current(const struct client *client);
+
+/* Makes this the room its client talks in. */
+void room_make_current(struct member *member);
+
 /* Makes `client` a member, to be announced, and this the room it talks in. Returns 0 or -ENOMEM. It
  * must not be one yet. */
 int room_join(struct room *room, struct client *client);
 
 /* Takes a member out, for a reason (NULL: none is given); it is still shown what was said before.
- * Closes the room with the last. The client's current room becomes another of its, or NULL. */
+ * Closes the room with the last. If the client talked in it, it talks in another of its rooms. */
 void room_leave(struct member *member, const char *reason);
 
 /* Leaves all its rooms. */

@@ -69,7 +69,8 @@ static void start_pass(struct broadcast *broadcast)
         list_append(&broadcast->pass, &broadcast->hub->passes);
 }
 
-void broadcast_trim_soon(struct broadcast *broadcast)
+/* A pass that has nobody left to serve: all that the flush does is to trim the log. */
+static void trim_soon(struct broadcast *broadcast)
 {
     if (!list_linked(&broadcast->pass))
         list_append(&broadcast->pass, &broadcast->hub->passes);
@@ -81,6 +82,13 @@ static void leave_outbox(struct subscriber *subscriber)
     while (*link != subscriber)
         link = &(*link)->next;
     *link = subscriber->next;
+}
+
+void broadcast_put_first(struct subscriber *subscriber)
+{
+    leave_outbox(subscriber);
+    subscriber->next = subscriber->outbox->subscribers;
+    subscriber->outbox->subscribers = subscriber;
 }
 
 void broadcast_unsubscribe(struct subscriber *subscriber)
@@ -95,7 +103,16 @@ void broadcast_unsubscribe(struct subscriber *subscriber)
     if (list_linked(&broadcast->pass))
         broadcast->left = broadcast->count;
     if (broadcast->log.end != broadcast->log.first)
-        broadcast_trim_soon(broadcast);
+        trim_soon(broadcast);
+}
+
+void broadcast_advance(struct subscriber *subscriber, uint64_t to)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    const struct chunk *oldest = chunklog_oldest(&broadcast->log);
+    if (oldest && subscriber->cursor < oldest->end_line && to >= oldest->end_line)
+        trim_soon(broadcast);
+    subscriber->cursor = to;
 }
 
 /* Whether this receiver is not shown this line. */
@@ -117,15 +134,17 @@ bool broadcast_settle(struct subscriber *subscriber)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
     uint64_t limit = broadcast_limit(subscriber);
+    uint64_t line = subscriber->cursor;
     if (subscriber->outbox->dead) {
         subscriber->missed = 0;
-        subscriber->cursor = subscriber->cursor < limit ? limit : subscriber->cursor;
-        return false;
+        line = limit;
     }
-    while (subscriber->cursor < limit && may_leave_out(subscriber, subscriber->cursor) &&
-           left_out(subscriber, chunklog_record(log, subscriber->cursor)))
-        subscriber->cursor++;
-    return subscriber->cursor < limit || subscriber->missed;
+    while (line < limit && may_leave_out(subscriber, line) &&
+           left_out(subscriber, chunklog_record(log, line)))
+        line++;
+    if (line > subscriber->cursor)
+        broadcast_advance(subscriber, line);
+    return line < limit || subscriber->missed;
 }
 
 void broadcast_finish_ended(struct outbox *outbox)
@@ -133,7 +152,7 @@ void broadcast_finish_ended(struct outbox *outbox)
     struct subscriber *next;
     for (struct subscriber *at = outbox->subscribers; at; at = next) {
         next = at->next;
-        if (at->end == SUBSCRIBER_OPEN || broadcast_settle(at))
+        if (broadcast_settle(at) || at->end == SUBSCRIBER_OPEN)
             continue;
         const struct hub_rules *rules = at->broadcast->hub->rules;
         broadcast_unsubscribe(at);
@@ -150,11 +169,9 @@ void broadcast_end(struct subscriber *subscriber)
 
 uint64_t broadcast_next_sequence(const struct subscriber *subscriber)
 {
-    const struct chunklog *log = &subscriber->broadcast->log;
-    uint64_t line = subscriber->cursor;
-    if (line < log->end)
-        return chunklog_record(log, line)->sequence;
-    return subscriber->broadcast->hub->sequence; /* a gap at the end of all there is */
+    if (subscriber->missed)
+        return subscriber->missed_sequence;
+    return chunklog_record(&subscriber->broadcast->log, subscriber->cursor)->sequence;
 }
 
 uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t from,
@@ -173,12 +190,10 @@ uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t fro
     return line;
 }
 
-/* How many of the lines from the cursor up to `boundary` would have been shown. */
-static uint64_t count_shown(const struct subscriber *subscriber, uint64_t boundary)
+/* How many of the lines from the cursor up to `to` would have been shown. */
+static uint64_t count_shown(const struct subscriber *subscriber, uint64_t to)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
-    uint64_t limit = broadcast_limit(subscriber);
-    uint64_t to = boundary < limit ? boundary : limit;
     uint64_t shown = to > subscriber->cursor ? to - subscriber->cursor : 0;
     for (uint64_t line = subscriber->cursor; line < to && may_leave_out(subscriber, line); line++)
         if (left_out(subscriber, chunklog_record(log, line)))
@@ -190,11 +205,17 @@ static uint64_t count_shown(const struct subscriber *subscriber, uint64_t bounda
 static void step_over(struct subscriber *subscriber, uint64_t boundary)
 {
     const struct hub_rules *rules = subscriber->broadcast->hub->rules;
-    uint64_t shown = count_shown(subscriber, boundary);
-    if (shown && rules->fell_behind)
-        rules->fell_behind(subscriber);
-    uint64_t missed = subscriber->missed + shown;
-    subscriber->missed = missed < UINT32_MAX ? (uint32_t)missed : UINT32_MAX;
+    uint64_t limit = broadcast_limit(subscriber);
+    uint64_t to = boundary < limit ? boundary : limit;
+    uint64_t shown = count_shown(subscriber, to);
+    if (shown) {
+        if (rules->fell_behind)
+            rules->fell_behind(subscriber);
+        uint64_t missed = subscriber->missed + shown;
+        subscriber->missed = missed < UINT32_MAX ? (uint32_t)missed : UINT32_MAX;
+        subscriber->missed_sequence =
+            chunklog_record(&subscriber->broadcast->log, to - 1)->sequence;
+    }
     subscriber->cursor = boundary;
 }
 

@@ -34,6 +34,7 @@ struct subscriber {
     uint64_t cursor; /* the next line to be shown; the log's end when caught up */
     uint64_t end; /* lines from here on are not for it; SUBSCRIBER_OPEN */
     uint64_t own_end; /* the number after its last own line: no own line from here on */
+    uint64_t missed_sequence; /* while `missed`: of the last of them */
     uint32_t missed; /* lines dropped before the cursor and not yet told */
     uint32_t index; /* in broadcast->members */
 };
@@ -76,6 +77,10 @@ void broadcast_end(struct subscriber *subscriber);
  * rule of each. */
 void broadcast_finish_ended(struct outbox *outbox);
 
+/* Makes it the first of its outbox's subscriptions, as a new one is: what the order means is the
+ * program's business. */
+void broadcast_put_first(struct subscriber *subscriber);
+
 /* Takes it off at once; what it was still owed is lost, `ended` is not told. */
 void broadcast_unsubscribe(struct subscriber *subscriber);
 
@@ -85,11 +90,16 @@ void broadcast_unsubscribe(struct subscriber *subscriber);
 int broadcast_append(struct broadcast *broadcast, struct subscriber *author, const char *line,
                      size_t size);
 
+/* Moves the cursor on to line `to`. Where it leaves the oldest chunk, the next flush looks whether
+ * anybody else needs that. */
+void broadcast_advance(struct subscriber *subscriber, uint64_t to);
+
 /* Moves the cursor over lines that are left out for this receiver. Returns whether it has something
  * to be shown: a line at the cursor, or a gap. One whose connection is lost has nothing. */
 bool broadcast_settle(struct subscriber *subscriber);
 
-/* The order of what comes next for a settled subscriber that has something to be shown. */
+/* The order of what comes next for a settled subscriber that has something to be shown. A gap has
+ * that of the last line that it stands for. */
 uint64_t broadcast_next_sequence(const struct subscriber *subscriber);
 
 /* The number after the stretch of lines that starts at `from` (which is shown), lies in one chunk
@@ -106,9 +116,6 @@ static inline uint64_t broadcast_limit(const struct subscriber *subscriber)
 
 /* Frees the chunks that every member is past. */
 void broadcast_trim(struct broadcast *broadcast);
-
-/* Sees to it that the next flush trims the log, where a cursor left the oldest chunk. */
-void broadcast_trim_soon(struct broadcast *broadcast);
 
 /* Asserts the invariants; for tests. */
 void broadcast_check(const struct broadcast *broadcast);

@@ -28,7 +28,8 @@ static void serve_dirty(struct hub *hub)
 static void serve_member(struct hub *hub, struct subscriber *member, struct slice *slice)
 {
     slice->looks++;
-    if (member->outbox->blocked || !broadcast_settle(member))
+    /* One that is blocked is settled all the same: its own lines must not be kept for it. */
+    if (!broadcast_settle(member) || member->outbox->blocked)
         return;
     slice->sends++;
     hub->transmit(member->outbox);

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,12 +42,18 @@ static int64_t patience_ns(const struct loop *loop)
     return next_ns > now_ns ? next_ns - now_ns : 0;
 }
 
+/* Who has the number `fd`, or NULL. */
+static struct descriptor *descriptor_at(const struct loop *loop, size_t fd)
+{
+    return fd < loop->descriptor_places ? loop->descriptors[fd] : NULL;
+}
+
 /* Believes an event only if the descriptor it was registered for is still the one in the table. */
 static void note_event(struct loop *loop, const struct sys_event *event)
 {
     size_t fd = event->key & UINT32_MAX;
     uint32_t generation = (uint32_t)(event->key >> 32);
-    struct descriptor *descriptor = fd < loop->descriptor_capacity ? loop->descriptors[fd] : NULL;
+    struct descriptor *descriptor = descriptor_at(loop, fd);
     if (!descriptor || descriptor->generation != generation)
         return;
     descriptor->ready |= event->ready;
@@ -75,7 +80,9 @@ static void run_callback(struct loop *loop, struct callback *callback)
     const struct site *where = callback->where;
     /* Copied, for what the reap phase calls may free the callback and its name. */
     char name[DEBUG_NAME_BYTES];
-    (void)snprintf(name, sizeof(name), "%s", callback->name);
+    size_t length = strnlen(callback->name, sizeof(name) - 1);
+    memcpy(name, callback->name, length);
+    name[length] = '\0';
     int64_t begun_ns = loop->sys->monotonic_ns(loop->sys);
     callback->run(callback);
     int64_t took_ns = loop->sys->monotonic_ns(loop->sys) - begun_ns;
@@ -173,11 +180,21 @@ void loop_remove_hook(struct hook *hook)
     list_remove(&hook->node);
 }
 
-/* Makes the table long enough for the number `fd`. */
+/* Makes the places up to `fd` part of the table that is looked at. */
+static void clear_places(struct loop *loop, size_t fd)
+{
+    while (loop->descriptor_places <= fd)
+        loop->descriptors[loop->descriptor_places++] = NULL;
+}
+
+/* Makes `fd` a place in the table. Only places in use are written to: pages of a table that has just
+ * doubled cost nothing before they are. */
 static int reserve_descriptor(struct loop *loop, size_t fd)
 {
-    if (fd < loop->descriptor_capacity)
+    if (fd < loop->descriptor_capacity) {
+        clear_places(loop, fd);
         return 0;
+    }
     size_t capacity = loop->descriptor_capacity ? loop->descriptor_capacity : 64;
     while (capacity <= fd)
         capacity *= 2;
@@ -185,10 +202,9 @@ static int reserve_descriptor(struct loop *loop, size_t fd)
         loop->sys->resize(loop->sys, loop->descriptors, capacity * sizeof(*grown));
     if (!grown)
         return -ENOMEM;
-    size_t added = capacity - loop->descriptor_capacity;
-    memset(grown + loop->descriptor_capacity, 0, added * sizeof(*grown));
     loop->descriptors = grown;
     loop->descriptor_capacity = capacity;
+    clear_places(loop, fd);
     return 0;
 }
 

@@ -83,6 +83,7 @@ struct loop {
     int poll;
     struct descriptor **descriptors;
     size_t descriptor_capacity;
+    size_t descriptor_places; /* of these, the ones that were ever in use; the rest isn't written */
     size_t descriptor_count;
     uint32_t generation;
 };

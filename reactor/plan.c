@@ -92,7 +92,7 @@ static void add_lines(struct plan *plan, struct subscriber *subscriber, uint64_t
     const struct line_record *last = chunklog_record(log, to - 1);
     add_segment(plan, chunklog_bytes(first), last->offset + last->length - first->offset,
                 (struct stretch){.subscriber = subscriber, .from = from, .to = to});
-    subscriber->cursor = to;
+    broadcast_advance(subscriber, to);
 }
 
 /* Returns the offset behind the entry at `offset`. */
@@ -170,25 +170,13 @@ static int cut(const struct plan *plan, const struct stretch *stretch, struct ou
     return cut_lines(outbox, hub, stretch, sent);
 }
 
-/* Has the logs trimmed whose oldest chunk a fully sent stretch has left. */
-static void note_progress(const struct stretch *stretch)
-{
-    const struct broadcast *broadcast = stretch->subscriber->broadcast;
-    const struct chunk *oldest = chunklog_oldest(&broadcast->log);
-    if (oldest && stretch->to == oldest->end_line)
-        broadcast_trim_soon(stretch->subscriber->broadcast);
-}
-
 int plan_sent(const struct plan *plan, struct outbox *outbox, struct hub *hub, size_t sent)
 {
     int done = 0;
     for (; done < plan->count && sent >= plan->segments[done].iov_len; done++) {
-        const struct stretch *stretch = &plan->stretches[done];
         sent -= plan->segments[done].iov_len;
-        if (!stretch->subscriber)
+        if (!plan->stretches[done].subscriber)
             outbox_consume(outbox, plan->segments[done].iov_len);
-        else
-            note_progress(stretch);
     }
     /* Backwards, so that of several stretches of one log the first has the last word. */
     for (int i = plan->count - 1; i > done; i--)
