@@ -9,6 +9,7 @@
 #ifndef REACTOR_REACTOR_H
 #define REACTOR_REACTOR_H
 
+#include "reactor/connect.h"
 #include "reactor/listener.h"
 #include "reactor/queue.h"
 #include "reactor/root.h"
