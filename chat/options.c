@@ -14,6 +14,7 @@ struct parser {
     void *target;
     char **next; /* the argument to look at next; NULL ends them */
     const char *given[OPTIONS_MAX]; /* the last value each row was given; NULL: none */
+    bool operand_given;
     char *problem;
     size_t size; /* of `problem` */
 };
@@ -66,12 +67,23 @@ static int refuse_value(const struct parser *parser, const struct option *option
                   accepted);
 }
 
-static int refuse_operand(const struct parser *parser, const char *word)
+/* Reads a word that belongs to no option, where the program takes one. */
+static int read_operand(struct parser *parser, const char *word)
 {
+    const struct option *operand = parser->options->operand;
     char quoted[QUOTE_TEXT];
 
-    return refuse(parser, "%s is not accepted: only options are, --help lists them",
-                  quote(quoted, word));
+    if (!operand)
+        return refuse(parser, "%s is not accepted: only options are, --help lists them",
+                      quote(quoted, word));
+    if (parser->operand_given)
+        return refuse(parser, "%s is not accepted: one %s is enough", quote(quoted, word),
+                      operand->argument);
+    const char *accepted = operand->read(operand, parser->target, word);
+    if (accepted)
+        return refuse(parser, "%s is not accepted: %s", quote(quoted, word), accepted);
+    parser->operand_given = true;
+    return 0;
 }
 
 static bool is_named(const struct option *option, const char *name, size_t length)
@@ -136,12 +148,15 @@ static int parse_option(struct parser *parser, const char *word)
 static int parse_word(struct parser *parser)
 {
     const char *word = *parser->next++;
+    int rc = 0;
 
     if (word[0] != '-' || word[1] == '\0')
-        return refuse_operand(parser, word);
+        return read_operand(parser, word);
     if (strcmp(word, "--") != 0)
         return parse_option(parser, word);
-    return *parser->next ? refuse_operand(parser, *parser->next) : 0;
+    while (*parser->next && !rc)
+        rc = read_operand(parser, *parser->next++);
+    return rc;
 }
 
 /* Whatever wasn't given gets its default, through the same door. */

@@ -10,8 +10,9 @@
  * As getopt_long has it: `--name VALUE` and `--name=VALUE`, `-l VALUE` and
  * `-lVALUE`, `--` ends the options. Otherwise than there, a name can't be
  * shortened (what is unambiguous today is not tomorrow), and letters don't
- * share a dash. Operands are refused. Nothing is printed and nothing ends the
- * process: texts are given back.
+ * share a dash. One operand is read where the program takes one, any other word
+ * is refused. Nothing is printed and nothing ends the process: texts are given
+ * back.
  */
 #ifndef CHAT_OPTIONS_H
 #define CHAT_OPTIONS_H
@@ -55,6 +56,7 @@ struct options {
     const char *note; /* the last */
     const struct option *rows;
     size_t count; /* OPTIONS_MAX at most */
+    const struct option *operand; /* its `argument`, `accepted` and `read` count; NULL: none */
 };
 
 /* Reads `argv`, which begins with the program's name and ends with a NULL, into `target`; what

@@ -104,10 +104,19 @@ static void reload_motd(struct server *server)
         log_write(log, LOG_LEVEL_INFO, "--motd %s was read again", path);
 }
 
-/* The first asks for a graceful end; another one, once that is under way, cuts it short. */
+/* Whether everybody has been told: the sessions do it in the turn after the grace began. */
+static bool notice_is_out(const struct server *server)
+{
+    return server->grace_turn > 0 && server->chat.loop->turn > server->grace_turn + 1;
+}
+
+/* The first asks for a graceful end; another one, once everybody was told, cuts it short. One that
+ * comes with the first is the same wish. */
 static void end_or_cut(struct server *server, int number)
 {
     struct chat *chat = &server->chat;
+    if (server->ending.set && !notice_is_out(server))
+        return;
     if (!server->ending.set) {
         log_write(chat->log, LOG_LEVEL_INFO, "signal %d (%s): shutting down", number,
                   strsignal(number));
@@ -170,6 +179,7 @@ static void open_groups(struct server *server)
 static void begin_grace(struct server *server)
 {
     const struct chat *chat = &server->chat;
+    server->grace_turn = chat->loop->turn;
     int64_t end_ns = time_after(chat->loop->now_ns, chat->config->grace_ns);
     task_group_cancel(&server->sessions.group, end_ns);
     task_group_cancel(&server->farewells.group, end_ns);

@@ -59,6 +59,7 @@ struct server {
     struct task_group doors_group;
     struct signals signals;
     struct event ending; /* a signal has asked for the end */
+    uint64_t grace_turn; /* in which the grace began; 0: it hasn't */
     int descriptor_limit;
     int client_fd_limit; /* a newcomer whose descriptor is not below this finds the server full */
     bool without_ipv6; /* every address was asked for, and there is no IPv6 */

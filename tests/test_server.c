@@ -113,6 +113,21 @@ Test(server, a_second_signal_ends_it_at_once)
     house_raze();
 }
 
+Test(server, signals_that_come_together_are_one_wish)
+{
+    house_build(NULL);
+    cr_assert_eq(house_start(NULL), 0);
+    struct sim_peer *ann = house_enter();
+    sim_raise(house.sim, SIGTERM);
+    sim_raise(house.sim, SIGINT);
+    (void)house_pass(NS_PER_SECOND);
+    cr_assert(task_ended(&house.server.task));
+    house_expect(ann, "* server is shutting down\r\n");
+    cr_assert(sim_peer_at_end(ann));
+    house_stop();
+    house_raze();
+}
+
 /* Whatever fails. */
 
 static const char *const conversation_arguments[] = {"-l",
