@@ -89,6 +89,7 @@ Test(loop_signals, one_that_is_under_way_when_they_are_closed_is_dropped)
     stage_turn();
     loop_call_soon(&loop, &signals.callback);
     signals_close(&signals);
+    cr_assert_not(list_linked(&signals.callback.node), "its memory may go away now");
     stage_settle();
     cr_assert_eq(seen_count, 1);
 }
