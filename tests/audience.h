@@ -20,6 +20,7 @@ struct reader {
     size_t send_max; /* bytes that one send takes; SIZE_MAX: all */
     size_t sends; /* that took something */
     size_t segments; /* that were offered, by all sends */
+    size_t taken_bytes;
     char text[READER_TEXT_MAX]; /* what it took, the end of which is cut off */
     size_t text_bytes;
 };
@@ -30,7 +31,8 @@ extern struct hub hub;
 /* Told of what a reader takes, before the plan is accounted for; NULL. */
 extern void (*reader_took)(struct reader *reader, const char *bytes, size_t size);
 
-/* A suite's fixtures. The second fails where memory is left. The rules are NULL at first but for a
+/* A suite's fixtures. The second crashes where anything is left: Criterion counts a crash in it, and
+ * no failed assertion of its own. The rules are NULL at first but for a
  * gap, which is shown as "<3 lost>\n", with the name of the broadcast in front: "#r<3 lost>\n". */
 void audience_open(void);
 void audience_close(void);

@@ -1,5 +1,6 @@
 #include "reactor/chunklog.h"
 
+#include <assert.h>
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ static void close_log(void)
 {
     chunklog_release(&chunklog);
     chunk_pool_release(&pool);
-    cr_assert_eq(door.blocks, 0, "%zu blocks are left", door.blocks);
+    assert(door.blocks == 0); /* Criterion counts no assertion of its own in here, but a crash */
 }
 
 TestSuite(chunklog, .init = open_log, .fini = close_log);
@@ -330,7 +331,7 @@ static void compare(const struct model *model)
     chunklog_check(&chunklog);
 }
 
-/* Drops below any line, held or not: whatever is left ends above it, and only what is below went. */
+/* Drops below any line, held or not: what is left ends above it, and only what is below went. */
 static void drop_somewhere(struct model *model)
 {
     uint64_t before = chunklog.first;
