@@ -138,7 +138,7 @@ int units_parse_rate(const char *text, size_t length, struct pace_limit *limit)
     static const struct units_range range = {0, UNITS_RATE_LINES_MAX};
     const char *slash = memchr(text, '/', length);
     uint64_t lines;
-    uint64_t burst;
+    uint64_t burst = 0;
     int rc = units_parse_number(text, slash ? (size_t)(slash - text) : length, &range, &lines);
 
     if (rc == 0)

@@ -187,8 +187,8 @@ static void clear_places(struct loop *loop, size_t fd)
         loop->descriptors[loop->descriptor_places++] = NULL;
 }
 
-/* Makes `fd` a place in the table. Only places in use are written to: pages of a table that has just
- * doubled cost nothing before they are. */
+/* Makes `fd` a place in the table. Only places in use are written to: pages of a table that has
+ * just doubled cost nothing before they are. */
 static int reserve_descriptor(struct loop *loop, size_t fd)
 {
     if (fd < loop->descriptor_capacity) {

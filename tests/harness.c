@@ -455,7 +455,7 @@ long server_figure(const struct server *server, const char *name)
 long server_processor_ticks(const struct server *server)
 {
     char text[1024];
-    unsigned long user, system;
+    unsigned long user = 0, system = 0;
     const char *fields;
 
     read_proc(server, "stat", text, sizeof text);

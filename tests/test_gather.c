@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,11 +21,12 @@ static void open_gather(void)
     fake_door_init(&door);
 }
 
+/* Asserts, for Criterion doesn't count what its own find in a `.fini`. */
 static void close_gather(void)
 {
     gather_release(&gather, &door.sys);
-    cr_assert(gather_empty(&gather));
-    cr_assert_eq(door.blocks, 0);
+    assert(gather_empty(&gather));
+    assert(door.blocks == 0);
 }
 
 TestSuite(gather, .init = open_gather, .fini = close_gather);

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,10 +15,11 @@ static void open_set(void)
     guests_init(&guests, &door.sys);
 }
 
+/* Asserts, for Criterion doesn't count what its own find in a `.fini`. */
 static void close_set(void)
 {
     guests_release(&guests);
-    cr_assert_eq(door.blocks, 0);
+    assert(door.blocks == 0);
 }
 
 TestSuite(guests, .init = open_set, .fini = close_set);

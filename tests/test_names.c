@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
@@ -24,10 +25,11 @@ static void open_table(void)
     cr_assert_eq(names_init(&names, &door.sys), 0);
 }
 
+/* Asserts, for Criterion doesn't count what its own find in a `.fini`. */
 static void close_table(void)
 {
     names_release(&names);
-    cr_assert_eq(door.blocks, 0);
+    assert(door.blocks == 0);
 }
 
 TestSuite(names, .init = open_table, .fini = close_table);
