@@ -86,14 +86,11 @@ int sim_address_resolve(const char *host, uint16_t port, struct sys_address *add
 {
     static const char *const every[] = {"0.0.0.0", "::"};
     static const char *const localhost[] = {"::1", "127.0.0.1"};
-    const char *const *hosts = &host;
+    const char *const *hosts = host ? localhost : every;
     int count = 0;
-    int known = 1;
-    if (!host || strcmp(host, "localhost") == 0) {
-        hosts = host ? localhost : every;
-        known = 2;
-    }
-    for (int i = 0; i < known && count < max; i++)
+    if (host && strcmp(host, "localhost") != 0)
+        return max > 0 && sim_address_ip(host, port, addresses) ? 1 : -ENOENT;
+    for (int i = 0; i < 2 && count < max; i++)
         count += sim_address_ip(hosts[i], port, &addresses[count]);
     return count ? count : -ENOENT;
 }

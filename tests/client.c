@@ -53,7 +53,7 @@ static void parse_host(const char *here, const char *address, struct sockaddr_st
 
     if (!colon || colon - address >= (int)sizeof host)
         harness_fail(here, NULL, "not an address: %s", address);
-    in_port_t port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
+    in_port_t port = htons((uint16_t)strtoul(colon ? colon + 1 : "", NULL, 10));
     snprintf(host, sizeof host, "%.*s", (int)(colon - address) - 2 * bracket, address + bracket);
     to->ss_family = bracket ? AF_INET6 : AF_INET;
     *(bracket ? &v6->sin6_port : &v4->sin_port) = port;
@@ -197,19 +197,18 @@ void send_text_at(const char *here, struct client *client, const char *text)
 
 void say_at(const char *here, struct client *client, const char *format, ...)
 {
+    char *text;
     char *line;
-    int length;
     va_list arguments;
 
     va_start(arguments, format);
-    length = vasprintf(&line, format, arguments);
+    int length = vasprintf(&text, format, arguments);
     va_end(arguments);
-    if (length < 0)
+    if (length < 0 || (length = asprintf(&line, "%s\r\n", text)) < 0)
         abort();
-    line = realloc(line, (size_t)length + 3);
-    memcpy(line + length, "\r\n", 3);
-    send_bytes_at(here, client, line, (size_t)length + 2);
+    send_bytes_at(here, client, line, (size_t)length);
     free(line);
+    free(text);
 }
 
 /* ---- receiving ---- */
