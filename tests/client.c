@@ -47,14 +47,15 @@ static void parse_host(const char *here, const char *address, struct sockaddr_st
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)to;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
-    const char *colon = strrchr(address, ':');
+    const char *port_text = strrchr(address, ':');
     char host[64];
     bool bracket = address[0] == '[';
+    size_t host_length = strlen(address) - (port_text ? strlen(port_text) : 0);
 
-    if (!colon || colon - address >= (int)sizeof host)
+    if (!port_text || host_length >= sizeof host)
         harness_fail(here, NULL, "not an address: %s", address);
-    in_port_t port = htons((uint16_t)strtoul(colon ? colon + 1 : "", NULL, 10));
-    snprintf(host, sizeof host, "%.*s", (int)(colon - address) - 2 * bracket, address + bracket);
+    in_port_t port = htons((uint16_t)strtoul(port_text + 1, NULL, 10));
+    snprintf(host, sizeof host, "%.*s", (int)host_length - 2 * bracket, address + bracket);
     to->ss_family = bracket ? AF_INET6 : AF_INET;
     *(bracket ? &v6->sin6_port : &v4->sin_port) = port;
     if (inet_pton(to->ss_family, host[0] ? host : "127.0.0.1",
