@@ -54,7 +54,7 @@ static void parse_host(const char *here, const char *address, struct sockaddr_st
 
     if (!port_text || host_length >= sizeof host)
         harness_fail(here, NULL, "not an address: %s", address);
-    in_port_t port = htons((uint16_t)strtoul(port_text + 1, NULL, 10));
+    in_port_t port = htons((uint16_t)strtoul(port_text ? port_text + 1 : "", NULL, 10));
     snprintf(host, sizeof host, "%.*s", (int)host_length - 2 * bracket, address + bracket);
     to->ss_family = bracket ? AF_INET6 : AF_INET;
     *(bracket ? &v6->sin6_port : &v4->sin_port) = port;
