@@ -11,6 +11,7 @@
 
 #include "reactor/connect.h"
 #include "reactor/listener.h"
+#include "reactor/pool.h"
 #include "reactor/queue.h"
 #include "reactor/root.h"
 #include "reactor/scope.h"
