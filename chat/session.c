@@ -152,14 +152,14 @@ static bool take_event(struct session *self)
     return true;
 }
 
-/* The input has ended: a last line without a newline counts. */
+/* The input has ended: a last line without a newline counts, and is answered before the end. */
 static void take_last_line(struct session *self)
 {
     struct input_line line = resume_line(self);
     tell_how_to_leave(self);
     if (input_finish(&self->reading.input, &line))
         run_line(self, &line);
-    if (!self->client.end)
+    else
         self->client.end = CLIENT_CLOSED;
 }
 

@@ -1,6 +1,6 @@
 /* The whole server on the simulated door: time, faults and accounts. */
 #include <criterion/criterion.h>
-#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/house.h"
@@ -124,6 +124,28 @@ Test(server, signals_that_come_together_are_one_wish)
     cr_assert(task_ended(&house.server.task));
     house_expect(ann, "* server is shutting down\r\n");
     cr_assert(sim_peer_at_end(ann));
+    house_stop();
+    house_raze();
+}
+
+Test(server, a_last_line_without_a_newline_is_answered_whole)
+{
+    static const char *const arguments[] = {"--rate", "0", "--history", "2000", NULL};
+    char last[64];
+    house_build(NULL);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *ann = house_enter();
+    for (int i = 1; i <= 2000; i++) {
+        (void)snprintf(last, sizeof(last), "this is line %d of two thousand", i);
+        house_say(ann, last);
+    }
+    struct sim_peer *bob = house_enter();
+    sim_peer_say(bob, "/history 2000");
+    sim_peer_shutdown(bob);
+    cr_assert(house_pass(NS_PER_SECOND));
+    house_expect(bob, "this is line 1990 of two thousand\r\n"); /* the greeting shows ten */
+    cr_assert(sim_peer_at_end(bob));
+    cr_assert_eq(house_end(), 0);
     house_stop();
     house_raze();
 }
