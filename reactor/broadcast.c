@@ -58,6 +58,9 @@ int broadcast_subscribe(struct broadcast *broadcast, struct subscriber *subscrib
                                       .index = broadcast->count};
     outbox->subscribers = subscriber;
     broadcast->members[broadcast->count++] = subscriber;
+    /* It stands between the end of the array and members that a pass under way has yet to serve. */
+    if (broadcast->left > 0)
+        broadcast->left++;
     return 0;
 }
 
@@ -190,15 +193,30 @@ uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t fro
     return line;
 }
 
-/* How many of the lines from the cursor up to `to` would have been shown. */
-static uint64_t count_shown(const struct subscriber *subscriber, uint64_t to)
+/* How many of the lines from the cursor up to `to` would have been shown, and which is the last. */
+static uint64_t count_shown(const struct subscriber *subscriber, uint64_t to, uint64_t *last)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
-    uint64_t shown = to > subscriber->cursor ? to - subscriber->cursor : 0;
-    for (uint64_t line = subscriber->cursor; line < to && may_leave_out(subscriber, line); line++)
+    uint64_t line = subscriber->cursor;
+    uint64_t shown = to > line ? to - line : 0;
+    for (; line < to && may_leave_out(subscriber, line); line++) {
         if (left_out(subscriber, chunklog_record(log, line)))
             shown--;
+        else
+            *last = line;
+    }
+    if (line < to)
+        *last = to - 1;
     return shown;
+}
+
+/* Adds `lines` lines to the gap in front of the cursor. */
+static void add_missed(struct subscriber *subscriber, uint64_t lines,
+                       const struct line_record *last)
+{
+    uint64_t missed = subscriber->missed + lines;
+    subscriber->missed = missed < UINT32_MAX ? (uint32_t)missed : UINT32_MAX;
+    subscriber->missed_sequence = last->sequence;
 }
 
 /* Drops what lies below `boundary` for a receiver that can't be sent it. */
@@ -206,15 +224,12 @@ static void step_over(struct subscriber *subscriber, uint64_t boundary)
 {
     const struct hub_rules *rules = subscriber->broadcast->hub->rules;
     uint64_t limit = broadcast_limit(subscriber);
-    uint64_t to = boundary < limit ? boundary : limit;
-    uint64_t shown = count_shown(subscriber, to);
+    uint64_t last = 0;
+    uint64_t shown = count_shown(subscriber, boundary < limit ? boundary : limit, &last);
     if (shown) {
         if (rules->fell_behind)
             rules->fell_behind(subscriber);
-        uint64_t missed = subscriber->missed + shown;
-        subscriber->missed = missed < UINT32_MAX ? (uint32_t)missed : UINT32_MAX;
-        subscriber->missed_sequence =
-            chunklog_record(&subscriber->broadcast->log, to - 1)->sequence;
+        add_missed(subscriber, shown, chunklog_record(&subscriber->broadcast->log, last));
     }
     subscriber->cursor = boundary;
 }
