@@ -3,7 +3,8 @@
 # New files are picked up by name: reactor/*.c is the library, chat/*.c the
 # server, tests/test_*.c one Criterion binary each, tests/fuzz_*.c one fuzz
 # target each, other tests/*.c are helpers of them, executable tests/*.sh are
-# tests too, reactor/examples/*.c one program each.
+# tests too, reactor/examples/*.c, tools/floor*.c and tools/bench_*.c one program
+# each.
 
 BUILD  ?= build
 PREFIX ?= /usr/local
@@ -31,6 +32,7 @@ CHATLOAD := $(call objects,tools/chatload*.c)
 TESTS    := $(call programs,tests/test_*.c)
 FUZZERS  := $(call programs,tests/fuzz_*.c)
 EXAMPLES := $(call programs,reactor/examples/*.c)
+MEASURES := $(call programs,tools/floor*.c tools/bench_*.c)
 SCRIPTS  := $(wildcard tests/*.sh tests/*/*.sh)
 LIBCHAT  := $(if $(CHAT),$(BUILD)/libchat.a)
 LIBRARY  := $(if $(REACTOR),$(BUILD)/libreactor.a)
@@ -82,7 +84,7 @@ tidy: ## the mechanical part of the house rules: layers, lengths, names
 	tools/tidy
 
 ifneq ($(wildcard tools/bench),)
-bench: all ## performance as ratios, side by side in one run
+bench: all $(MEASURES) ## performance as ratios, side by side in one run
 	BUILD='$(BUILD)' tools/bench
 endif
 
@@ -103,12 +105,13 @@ linked = $(foreach archive,$(LIBTESTS) $(LIBCHAT) $(LIBRARY),$(filter $(archive)
 
 $(BUILD)/chatd: $(BUILD)/chat/main.o
 $(BUILD)/chatload: $(CHATLOAD)
-$(EXAMPLES) $(TESTS) $(FUZZERS): %: %.o
+$(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS): %: %.o
+$(filter $(BUILD)/tools/floor%,$(MEASURES)): $(BUILD)/tools/relay.o
 $(TESTS) $(FUZZERS): $(LIBTESTS)
 $(TESTS): LDLIBS += -lcriterion
 # The fuzzer's own main().
 $(FUZZERS): LDFLAGS += -fsanitize=fuzzer
-$(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(TESTS) $(FUZZERS): $(LIBCHAT) $(LIBRARY)
+$(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS): $(LIBCHAT) $(LIBRARY)
 	echo "  LINK $@"
 	$(COMPILE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call linked,$^) $(LDLIBS)
 
