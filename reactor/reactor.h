@@ -19,5 +19,6 @@
 #include "reactor/signals.h"
 #include "reactor/stream.h"
 #include "reactor/sync.h"
+#include "reactor/workers.h"
 
 #endif
