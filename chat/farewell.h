@@ -26,7 +26,7 @@ struct farewells {
 void farewells_open(struct farewells *farewells, struct task *owner, struct hub *hub);
 
 /* Waits for a place. Returns 0 with the place taken, or -ECANCELED. May suspend. */
-int farewell_place(struct task *task, struct farewells *farewells);
+TASK_AWAITABLE int farewell_place(struct task *task, struct farewells *farewells);
 
 /* Sends `! REASON` to the newcomer at `fd` and ends the connection. Uses up a place and takes `fd`
  * over, whatever happens. */

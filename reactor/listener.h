@@ -55,7 +55,8 @@ void listener_close(struct listener *listener);
 
 /* Waits for a newcomer. Returns the connected descriptor, the caller's, with where it comes from in
  * *peer; -ECANCELED, -ETIMEDOUT, or -errno where the socket itself fails. May suspend. */
-int listener_accept(struct task *task, struct listener *listener, struct sys_address *peer);
+TASK_AWAITABLE int listener_accept(struct task *task, struct listener *listener,
+                                   struct sys_address *peer);
 
 /* Descriptors were given back: a resting listener tries again. */
 void listener_retry(struct listener *listener);

@@ -60,7 +60,7 @@ void stream_close(struct stream *stream);
 /* Waits until there is input that was not consumed, reading at most `size` bytes (up to
  * STREAM_READ_BYTES) if there is none. Returns 1, 0 at the end of the input, or the connection's
  * -errno (-ENOMEM where there was no memory to read into). May suspend. */
-int stream_fill(struct task *task, struct stream *stream, size_t size);
+TASK_AWAITABLE int stream_fill(struct task *task, struct stream *stream, size_t size);
 
 /* The input, and how long it is. Valid until the next await. */
 const char *stream_input(const struct stream *stream, size_t *size);
@@ -74,8 +74,8 @@ void stream_consume(struct stream *stream, size_t size);
  * line without a newline was returned before); -EMSGSIZE where the line is longer than `max` (less
  * than STREAM_READ_BYTES), or the connection's -errno. May suspend.
  */
-int stream_read_line(struct task *task, struct stream *stream, size_t max, char **line,
-                     size_t *size);
+TASK_AWAITABLE int stream_read_line(struct task *task, struct stream *stream, size_t max,
+                                    char **line, size_t *size);
 
 /* Writing. */
 
@@ -85,7 +85,7 @@ int stream_write(struct stream *stream, const char *bytes, size_t size);
 
 /* Waits until at most `low_bytes` of what stream_write queued are unsent. Returns 0, or the
  * connection's -errno; -ECANCELED or -ETIMEDOUT. May suspend. */
-int stream_drain(struct task *task, struct stream *stream, size_t low_bytes);
+TASK_AWAITABLE int stream_drain(struct task *task, struct stream *stream, size_t low_bytes);
 
 /* Ending. */
 
@@ -110,6 +110,7 @@ struct stream_finish {
  * -ETIMEDOUT after `linger_ns` without progress, the connection's -errno, or -ECANCELED.
  * The stream must still be closed. May suspend.
  */
-int stream_finish(struct task *task, struct stream_finish *self, struct stream *stream);
+TASK_AWAITABLE int stream_finish(struct task *task, struct stream_finish *self,
+                                 struct stream *stream);
 
 #endif
