@@ -86,8 +86,8 @@ void breaker_release(struct breaker *breaker);
 /* Asks to be let through. Returns 0, and breaker_leave must follow; or -EHOSTDOWN at once. */
 int breaker_enter(struct breaker *breaker, struct breaker_pass *pass, int64_t now_ns);
 
-/* Says how it went: 0 or more, or -errno. -ECANCELED is neither success nor failure; -ETIMEDOUT is one
- * whoever set the limit, for the service was too slow for it. */
+/* Says how it went: 0 or more, or -errno. -ECANCELED is neither success nor failure. -ETIMEDOUT is
+ * a failure whoever set the limit, for the service was too slow for it. */
 void breaker_leave(struct breaker_pass *pass, int64_t now_ns, int result);
 
 enum breaker_state breaker_state(const struct breaker *breaker, int64_t now_ns);
@@ -95,8 +95,8 @@ enum breaker_state breaker_state(const struct breaker *breaker, int64_t now_ns);
 /* The breaker of that name, or NULL. */
 struct breaker *breaker_find(const struct breaker_board *board, const char *name);
 
-/* Writes "mail: open, probe in 1500 ms; 12 succeeded, 5 failed, 80 refused, opened 1 times" or alike;
- * a long name is cut. */
+/* Writes "mail: open, probe in 1500 ms; 12 succeeded, 5 failed, 80 refused, opened 1 times", or
+ * what else it is; a long name is cut. */
 void breaker_describe(const struct breaker *breaker, int64_t now_ns, char text[BREAKER_TEXT_BYTES]);
 
 /* Awaitable; what it answers is the call's result. */

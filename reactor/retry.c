@@ -45,7 +45,7 @@ static bool ends_in_time(const struct task *task, int64_t pause_ns)
     return time_after(task->loop->now_ns, pause_ns) < task->deadlines->at_ns;
 }
 
-/* Whether the latest attempt calls for another one, policy and time allow it; then draws a pause. */
+/* Whether the latest attempt calls for another and policy and time allow it; draws the pause. */
 static bool another(const struct task *task, struct retry *retry)
 {
     const struct retry_policy *policy = retry->policy;

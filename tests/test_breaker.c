@@ -436,7 +436,7 @@ Test(breaker, to_release_it_with_somebody_inside_is_a_bug, .signal = SIGABRT)
 #define MODEL_ROUNDS 300
 #define MODEL_CALLERS 6
 
-/* Keeps every failure of the current stretch of being closed, and looks back through all of them. */
+/* Keeps every failure since it was last closed, and looks back through all of them. */
 struct model {
     uint64_t seed;
     uint64_t random;

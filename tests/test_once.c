@@ -389,7 +389,7 @@ Test(once, to_reset_what_is_being_made_is_a_bug, .signal = SIGABRT)
 #define MODEL_ROUNDS 60
 #define MODEL_ASKERS 10
 
-/* What an outsider can say of every asker, knowing only when which making began and how it ended. */
+/* What an outsider can say of every asker, knowing only which makings began and how they ended. */
 struct model {
     uint64_t seed;
     uint64_t random;
