@@ -1,14 +1,19 @@
 #!/bin/sh
-# Each small program of reactor/examples prints what its head comment says that
-# it prints: the lines behind `It prints`, up to the comment's end. One that
-# promises nothing, a server say, has a test of its own.
+# Each small program of reactor/examples prints what it promises: the content of
+# NAME.expected beside it or, where that is only a few lines, what stands behind
+# `It prints` in its head comment, up to that comment's end. One that promises
+# nothing, a server say, has a test of its own.
 set -u
 
 promised() # FILE
 {
-    awk '/^ \*\// { exit }
-         promise && /^ \*     / { print substr($0, 8) }
-         /It prints$/ { promise = 1 }' "$1"
+    if [ -e "${1%.c}.expected" ]; then
+        cat "${1%.c}.expected"
+    else
+        awk '/^ \*\// { exit }
+             promise && /^ \*     / { print substr($0, 8) }
+             /It prints$/ { promise = 1 }' "$1"
+    fi
 }
 
 for file in reactor/examples/*.c; do
