@@ -15,15 +15,29 @@
 
 enum status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
-static void put(struct sys *sys, int fd, const char *text, size_t length)
+/* Returns 0, or -errno where not all of it could be written. */
+static int put(struct sys *sys, int fd, const char *text, size_t length)
 {
     while (length > 0) {
         ssize_t sent = sys->write(sys, fd, text, length);
-        if (sent <= 0)
-            return; /* nobody is there to be told */
+        if (sent < 0)
+            return (int)sent;
         text += sent;
         length -= (size_t)sent;
     }
+    return 0;
+}
+
+/* Where a standard descriptor is closed, the next file or socket would get its number, and with it
+ * what is written to people. */
+static void hold_standard_descriptors(struct sys *sys)
+{
+    int fd;
+    do
+        fd = sys->open_read(sys, "/dev/null");
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)sys->close(sys, fd); /* one too many, and only read */
 }
 
 /* `problem` begins with `chatd: `. In one piece, as one line. */
@@ -31,7 +45,7 @@ static void put_problem(struct sys *sys, const char *problem)
 {
     char line[CONFIG_PROBLEM_TEXT + 32];
     int length = snprintf(line, sizeof(line), "%s\n", problem);
-    put(sys, STDERR_FILENO, line, (size_t)length);
+    (void)put(sys, STDERR_FILENO, line, (size_t)length); /* the exit status says it too */
 }
 
 static void put_failed_start(struct sys *sys, const char *cause)
@@ -60,15 +74,20 @@ static void set_debug(struct loop *loop, const struct config *config, struct log
     loop->debug.context = log;
 }
 
-static void tell_ready(struct server *server)
+/* Where that can't be told, the log says so, and the server serves all the same. */
+static void tell_ready(struct server *server, struct log *log)
 {
     struct sys *sys = server->chat.loop->sys;
     char line[SYS_ADDRESS_TEXT + 32];
-    for (size_t i = 0; i < server->door_count; i++) {
+    int rc = 0;
+    for (size_t i = 0; i < server->door_count && rc == 0; i++) {
         int length = snprintf(line, sizeof(line), "listening on %s\n", server->doors[i].name);
-        put(sys, STDOUT_FILENO, line, (size_t)length);
+        rc = put(sys, STDOUT_FILENO, line, (size_t)length);
     }
-    put(sys, STDOUT_FILENO, "ready\n", strlen("ready\n"));
+    if (rc == 0)
+        rc = put(sys, STDOUT_FILENO, "ready\n", strlen("ready\n"));
+    if (rc < 0)
+        log_write(log, LOG_LEVEL_WARN, "can't tell on stdout that it is ready: %s", strerror(-rc));
 }
 
 static void log_start(const struct server *server, struct log *log)
@@ -97,7 +116,7 @@ static int run(struct loop *loop, const struct config *config)
         put_failed_start(loop->sys, problem.text);
         return STATUS_FAILED;
     }
-    tell_ready(&server);
+    tell_ready(&server, &log);
     log_start(&server, &log);
     int rc = server_run(&server);
     if (rc < 0) {
@@ -123,9 +142,20 @@ static int start(const struct config *config)
     return status;
 }
 
+/* A text that was asked for. */
+static int print(struct sys *sys, const char *text, size_t length)
+{
+    int rc = put(sys, STDOUT_FILENO, text, length);
+    if (rc == 0)
+        return STATUS_OK;
+    put_failed_start(sys, strerror(-rc));
+    return STATUS_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     struct sys *sys = sys_kernel();
+    hold_standard_descriptors(sys);
     struct config config;
     char problem[CONFIG_PROBLEM_TEXT];
     char help[CONFIG_HELP_TEXT];
@@ -134,11 +164,9 @@ int main(int argc, char **argv)
     case 0:
         return start(&config);
     case CONFIG_HELP:
-        put(sys, STDOUT_FILENO, help, config_help(help, sizeof(help)));
-        return STATUS_OK;
+        return print(sys, help, config_help(help, sizeof(help)));
     case CONFIG_VERSION:
-        put(sys, STDOUT_FILENO, "chatd " VERSION "\n", strlen("chatd " VERSION "\n"));
-        return STATUS_OK;
+        return print(sys, "chatd " VERSION "\n", strlen("chatd " VERSION "\n"));
     default:
         put_problem(sys, problem);
         return STATUS_USAGE;

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Starts that a supervisor gets wrong: standard descriptors closed, or a disk that is full. Prints TAP;
+# CHATD names the server.
+set -u
+chatd=${CHATD:-build/chatd}
+work=$(mktemp -d)
+server=
+finish() { [ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"; }
+trap finish EXIT
+count=0
+
+check() # NAME COMMAND...: whether the command succeeds
+{
+    local name=$1
+    shift
+    count=$((count + 1))
+    if "$@"; then echo "ok $count - $name"; else echo "not ok $count - $name"; fi
+}
+
+wait_for_socket() # at most ten seconds; a shell can only look again
+{
+    local looks=0
+    until [ -S "$work/chat" ] || [ $((looks += 1)) -gt 500 ]; do sleep 0.02; done
+    [ -S "$work/chat" ]
+}
+
+# All that a client is shown, who says one line and goes.
+visit() { printf '/ping there\n' | timeout 10 nc -N -U "$work/chat" >"$work/shown"; }
+
+shown_is_chat() # and nothing that was meant for a log
+{
+    grep -q '^\* pong there' "$work/shown" && ! grep -qE 'listening|ready|info|debug' "$work/shown"
+}
+
+end_server()
+{
+    kill -TERM "$server" && wait "$server"
+    local status=$?
+    server=
+    [ "$status" = 0 ]
+}
+
+"$chatd" -l "unix:$work/chat" --log-level debug <&- >&- 2>&- &
+server=$!
+check 'it starts with every standard descriptor closed' wait_for_socket
+check 'and serves' visit
+check 'what is meant for the log reaches nobody else' shown_is_chat
+check 'and ends with status 0' end_server
+
+"$chatd" -l "unix:$work/chat" >/dev/full 2>"$work/log" &
+server=$!
+check 'it starts where stdout is a full disk' wait_for_socket
+check 'and serves there' visit
+check 'and ends with status 0 there' end_server
+check 'the log tells that' grep -q "can't tell on stdout" "$work/log"
+
+check 'help that cannot be written is a failure' [ "$("$chatd" --help 2>&1 >/dev/full)" = \
+    'chatd: No space left on device' ]
+echo "1..$count"
