@@ -28,18 +28,6 @@ static int put(struct sys *sys, int fd, const char *text, size_t length)
     return 0;
 }
 
-/* Where a standard descriptor is closed, the next file or socket would get its number, and with it
- * what is written to people. */
-static void hold_standard_descriptors(struct sys *sys)
-{
-    int fd;
-    do
-        fd = sys->open_read(sys, "/dev/null");
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        (void)sys->close(sys, fd); /* one too many, and only read */
-}
-
 /* `problem` begins with `chatd: `. In one piece, as one line. */
 static void put_problem(struct sys *sys, const char *problem)
 {
@@ -155,7 +143,6 @@ static int print(struct sys *sys, const char *text, size_t length)
 int main(int argc, char **argv)
 {
     struct sys *sys = sys_kernel();
-    hold_standard_descriptors(sys);
     struct config config;
     char problem[CONFIG_PROBLEM_TEXT];
     char help[CONFIG_HELP_TEXT];

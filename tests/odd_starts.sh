@@ -24,13 +24,8 @@ wait_for_socket() # at most ten seconds; a shell can only look again
     [ -S "$work/chat" ]
 }
 
-# All that a client is shown, who says one line and goes.
-visit() { printf '/ping there\n' | timeout 10 nc -N -U "$work/chat" >"$work/shown"; }
-
-shown_is_chat() # and nothing that was meant for a log
-{
-    grep -q '^\* pong there' "$work/shown" && ! grep -qE 'listening|ready|info|debug' "$work/shown"
-}
+# Somebody comes, is answered and goes.
+visit() { printf '/ping there\n' | timeout 10 nc -N -U "$work/chat" | grep -q '^\* pong there'; }
 
 end_server()
 {
@@ -44,7 +39,6 @@ end_server()
 server=$!
 check 'it starts with every standard descriptor closed' wait_for_socket
 check 'and serves' visit
-check 'what is meant for the log reaches nobody else' shown_is_chat
 check 'and ends with status 0' end_server
 
 "$chatd" -l "unix:$work/chat" >/dev/full 2>"$work/log" &
