@@ -64,5 +64,5 @@ bool flush_run(struct hook *hook)
     serve_dirty(hub);
     while (!list_empty(&hub->passes) && !slice_used_up(&slice))
         step_pass(hub, container_of(hub->passes.next, struct broadcast, pass), &slice);
-    return !list_empty(&hub->passes);
+    return !list_empty(&hub->passes) || !list_empty(&hub->dirty);
 }
