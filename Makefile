@@ -28,7 +28,6 @@ REACTOR  := $(call objects,reactor/*.c)
 CHAT     := $(call objects,chat/*.c,chat/main.c)
 HELPERS  := $(call objects,tests/*.c,$(wildcard tests/test_*.c tests/fuzz_*.c))
 LIBTESTS := $(if $(HELPERS),$(BUILD)/libtests.a)
-CHATLOAD := $(call objects,tools/chatload*.c)
 TESTS    := $(call programs,tests/test_*.c)
 FUZZERS  := $(call programs,tests/fuzz_*.c)
 EXAMPLES := $(call programs,reactor/examples/*.c)
@@ -37,9 +36,9 @@ SCRIPTS  := $(wildcard tests/*.sh tests/*/*.sh)
 LIBCHAT  := $(if $(CHAT),$(BUILD)/libchat.a)
 LIBRARY  := $(if $(REACTOR),$(BUILD)/libreactor.a)
 CHATD    := $(if $(wildcard chat/main.c),$(BUILD)/chatd)
-LOADTEST := $(if $(CHATLOAD),$(BUILD)/chatload)
+LIBLOAD  := $(BUILD)/libchatload.a
 
-all: $(LIBRARY) $(CHATD) $(LOADTEST) ## release build: chatd, chatload, libreactor.a
+all: $(LIBRARY) $(CHATD) $(BUILD)/chatload ## release build: chatd, chatload, libreactor.a
 
 run: $(BUILD)/chatd ## build and start chatd; options in ARGS='...'
 	exec $< $(ARGS)
@@ -55,7 +54,7 @@ AFTER_SETUP := $(filter setup,$(MAKECMDGOALS))
 $(TESTS:=.o) $(HELPERS) run-tests: | $(AFTER_SETUP)
 
 test: run-tests ## build and run all tests; ends with `N passed, N failed`
-run-tests: $(TESTS) $(EXAMPLES) $(CHATD) $(LOADTEST)
+run-tests: $(TESTS) $(EXAMPLES) $(CHATD) $(BUILD)/chatload
 	CC='$(CC)' CHATD='$(CHATD)' BUILD='$(BUILD)' tests/run $(BUILD)/results $(SCRIPTS) $(TESTS)
 
 # -fno-sanitize-recover: undefined behaviour ends the test instead of only being printed.
@@ -90,7 +89,7 @@ endif
 
 install: all ## copy programs, library and headers below DESTDIR/PREFIX (/usr/local)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib include/reactor)
-	install $(CHATD) $(LOADTEST) $(DESTDIR)$(PREFIX)/bin
+	install $(CHATD) $(BUILD)/chatload $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib
 	install -m 644 $(wildcard reactor/*.h) $(DESTDIR)$(PREFIX)/include/reactor
 
@@ -101,14 +100,15 @@ help: ## this list
 	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 # Archives in the order in which they need each other, whatever order the rules name them in.
-linked = $(foreach archive,$(LIBTESTS) $(LIBCHAT) $(LIBRARY),$(filter $(archive),$1))
+linked = $(foreach archive,$(LIBTESTS) $(LIBLOAD) $(LIBCHAT) $(LIBRARY),$(filter $(archive),$1))
 
 $(BUILD)/chatd: $(BUILD)/chat/main.o
-$(BUILD)/chatload: $(CHATLOAD)
+$(BUILD)/chatload: $(BUILD)/tools/chatload.o $(LIBLOAD)
 $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS): %: %.o
 $(filter $(BUILD)/tools/floor%,$(MEASURES)): $(BUILD)/tools/relay.o
-$(TESTS) $(FUZZERS): $(LIBTESTS)
+$(TESTS) $(FUZZERS): $(LIBTESTS) $(LIBLOAD)
 $(TESTS): LDLIBS += -lcriterion
+$(BUILD)/chatload $(TESTS): LDLIBS += -lm
 # The fuzzer's own main().
 $(FUZZERS): LDFLAGS += -fsanitize=fuzzer
 $(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS): $(LIBCHAT) $(LIBRARY)
@@ -117,6 +117,7 @@ $(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS): $(
 
 $(BUILD)/libreactor.a: $(REACTOR)
 $(BUILD)/libchat.a: $(CHAT)
+$(BUILD)/libchatload.a: $(call objects,tools/chatload_*.c)
 $(BUILD)/libtests.a: $(HELPERS)
 $(BUILD)/lib%.a:
 	echo "  AR   $@"

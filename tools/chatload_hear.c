@@ -1,0 +1,186 @@
+#include "tools/chatload_hear.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/chatload_sender.h"
+
+/* `#room <nick> `: 31 + 2 + 20 + 2 bytes at most. */
+#define PREFIX_BYTES 64
+
+/* A message of this run that somebody of this room sent. */
+static void hear_message(struct client *client, const struct message *message, int64_t now_ns)
+{
+    struct load *load = client->load;
+    uint32_t rooms = load->settings->rooms;
+    uint32_t slot = rooms == 1 ? message->from : message->from / rooms;
+    if (message->from == client->number) {
+        load->echoed++;
+        return;
+    }
+    if (!check_hear(&load->check, &client->ear, slot, message->number))
+        return;
+    if (message->due_ns >= load->from_ns && message->due_ns < load->until_ns)
+        histogram_record(&load->recent, now_ns - message->due_ns);
+    if (client->watched && client->watched->from == message->from)
+        sender_acknowledge(client->watched, message->number);
+}
+
+/* Whether such a message was sent, in the room of this client. */
+static bool plausible(const struct client *client, const struct message *message)
+{
+    const struct load *load = client->load;
+    return message->from < load->settings->senders &&
+           (load->settings->rooms == 1 || message->from % load->settings->rooms == client->room) &&
+           message->number < load->senders[message->from].next;
+}
+
+/* Where the text of a spoken line begins; NULL: it is none. */
+static inline const char *text_of_line(const struct client *client, const char *line, size_t size)
+{
+    if (client->load->settings->protocol == PROTOCOL_RAW)
+        return line;
+    if (line[0] != '#')
+        return NULL;
+    const char *nick_end = memchr(line, '>', size < PREFIX_BYTES ? size : PREFIX_BYTES);
+    return nick_end && nick_end + 2 <= line + size ? nick_end + 2 : NULL;
+}
+
+/* A line that is, from one end to the other, a message of this run: the usual case, in which its
+ * newline is where the message's size says. Returns its length, or 0 where it is anything else. */
+static inline size_t hear_spoken(struct client *client, const char *line, size_t size,
+                                 int64_t now_ns)
+{
+    struct load *load = client->load;
+    struct message message;
+    const char *text = text_of_line(client, line, size);
+    if (!text)
+        return 0;
+    const char *end = text + load->settings->size_bytes;
+    if (end + 2 > line + size && end + 1 != line + size)
+        return 0;
+    size_t newline = *end == '\r' && end + 2 <= line + size;
+    if (end[newline] != '\n' || !message_read(&message, load->tag, text) ||
+        !plausible(client, &message))
+        return 0;
+    if (client->ear.senders > 0)
+        hear_message(client, &message, now_ns);
+    return (size_t)(end - line) + newline + 1;
+}
+
+static void hear_pong(struct client *client, const char *token)
+{
+    struct question *question = &client->question;
+    if (strcmp(token, "in") == 0) {
+        client->in = true;
+    } else if (question->asked_ns && question->answers) {
+        struct sys *sys = client->load->loop->sys;
+        histogram_record(question->answers, sys->monotonic_ns(sys) - question->asked_ns);
+        question->asked_ns = 0;
+    }
+}
+
+/* `* N lines of #room skipped: ...` */
+static void hear_gap(struct client *client, const char *text)
+{
+    char *end;
+    unsigned long long lines = strtoull(text, &end, 10);
+    if (end > text && strncmp(end, " lines of #", strlen(" lines of #")) == 0)
+        check_told(&client->load->check, &client->ear, lines);
+}
+
+/* A message of this run that is not as it was sent: cut, glued or invented. The roll call is one
+ * that nobody has sent. */
+static void hear_odd_message(struct client *client, const char *text, size_t size)
+{
+    struct load *load = client->load;
+    struct message message;
+    if (size >= MESSAGE_HEAD_BYTES && message_read(&message, load->tag, text) &&
+        message.from == MESSAGE_FROM_MAX) {
+        load->called += !client->called;
+        client->called = true;
+        return;
+    }
+    if (client->ear.senders > 0)
+        load_note(&load->garbled, text, size);
+}
+
+/* Any other line; `line` is cut to what is looked at. */
+static void hear_other(struct client *client, const char *line, size_t size)
+{
+    char words[160];
+    struct load *load = client->load;
+    const char *text = text_of_line(client, line, size);
+    size_t left = text ? (size_t)(line + size - text) : 0;
+    if (left >= MESSAGE_TAG_BYTES && memcmp(text, load->tag, MESSAGE_TAG_BYTES) == 0)
+        hear_odd_message(client, text, left);
+    if (load->settings->protocol == PROTOCOL_RAW || size < 2 || line[1] != ' ')
+        return;
+    size_t length = size < sizeof(words) ? size : sizeof(words) - 1;
+    memcpy(words, line, length);
+    words[length] = '\0';
+    words[strcspn(words, "\r")] = '\0';
+    if (strncmp(words, "* pong ", strlen("* pong ")) == 0)
+        hear_pong(client, words + strlen("* pong "));
+    else if (words[0] == '*')
+        hear_gap(client, words + 2);
+    else if (words[0] == '!')
+        load_note(&load->refused, words + 2, strlen(words + 2));
+}
+
+/* Takes whole lines; returns how many bytes they were. */
+static size_t hear_lines(struct client *client, const char *bytes, size_t size, int64_t now_ns)
+{
+    size_t taken = 0;
+    while (taken < size) {
+        const char *line = bytes + taken;
+        size_t length = hear_spoken(client, line, size - taken, now_ns);
+        if (!length) {
+            const char *newline = memchr(line, '\n', size - taken);
+            if (!newline)
+                break;
+            length = (size_t)(newline - line) + 1;
+            hear_other(client, line, length - 1);
+        }
+        taken += length;
+    }
+    return taken;
+}
+
+/* Puts the first line of the input behind its beginning. Returns how many bytes of the input
+ * belonged to it, or -errno. */
+static ssize_t hear_rest(struct client *client, const char *bytes, size_t size, int64_t now_ns)
+{
+    struct sys *sys = client->load->loop->sys;
+    const char *newline = memchr(bytes, '\n', size);
+    size_t rest = newline ? (size_t)(newline - bytes) + 1 : size;
+    int rc = buffer_append(&client->partial, sys, bytes, rest);
+    if (rc < 0)
+        return rc;
+    if (newline) {
+        size_t length = buffer_length(&client->partial);
+        (void)hear_lines(client, buffer_data(&client->partial), length, now_ns);
+        buffer_consume(&client->partial, length);
+    }
+    return (ssize_t)rest;
+}
+
+int hear_input(struct client *client)
+{
+    struct sys *sys = client->load->loop->sys;
+    int64_t now_ns = sys->monotonic_ns(sys); /* the turn may have begun long ago */
+    size_t size;
+    const char *bytes = stream_input(&client->stream, &size);
+    ssize_t rest = 0;
+    if (buffer_length(&client->partial) > 0)
+        rest = hear_rest(client, bytes, size, now_ns);
+    if (rest < 0)
+        return (int)rest;
+    size_t taken = (size_t)rest + hear_lines(client, bytes + rest, size - (size_t)rest, now_ns);
+    if (taken < size && buffer_append(&client->partial, sys, bytes + taken, size - taken) < 0)
+        return -ENOMEM;
+    stream_consume(&client->stream, size);
+    return buffer_length(&client->partial) > HEAR_LINE_BYTES ? -EMSGSIZE : 1;
+}

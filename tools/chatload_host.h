@@ -1,0 +1,53 @@
+/*
+ * chatload_host: what the door to the kernel doesn't have, because no server
+ * needs it: child processes, /proc, a timer finer than the wheel. The one file
+ * of chatload that calls the kernel itself.
+ *
+ * Results are as behind the door: 0, a count or a descriptor, or -errno.
+ */
+#ifndef TOOLS_CHATLOAD_HOST_H
+#define TOOLS_CHATLOAD_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Starts `command` in a shell, in a process group of its own, with no signal blocked or ignored,
+ * with its standard output being the returned descriptor (a stream socket, the caller's). It gets
+ * TERM when this process dies. Returns the descriptor with *pid set, or -errno.
+ */
+int host_spawn(const char *command, pid_t *pid);
+
+/* Sends `number` to the whole process group of `pid`; one that is gone is fine. */
+void host_signal_group(pid_t pid, int number);
+
+/* Whether `pid`, a child, has ended; then *status is its exit status, or 128 + its signal. */
+bool host_ended(pid_t pid, int *status);
+
+/* The processes of `pid`'s group, itself first. Returns how many of `pids` were filled. */
+#define HOST_GROUP_MAX 32
+size_t host_group(pid_t pid, pid_t pids[HOST_GROUP_MAX]);
+
+struct host_usage {
+    int64_t cpu_ns; /* used so far, of all threads */
+    uint64_t memory_bytes; /* resident */
+    uint64_t peak_bytes; /* the most that was resident */
+};
+
+/* Adds what process `pid` uses to `usage`. 0, or -ESRCH where there is no such process. */
+int host_usage(pid_t pid, struct host_usage *usage);
+
+/* What this process has used of the CPU so far, and whether a descriptor is a terminal. */
+int64_t host_own_cpu_ns(void);
+bool host_is_terminal(int fd);
+
+/* How many ports the kernel has for outgoing connections of one address. */
+unsigned host_local_ports(void);
+
+/* A descriptor that becomes readable at an instant of the monotonic clock, to the microsecond. */
+int host_alarm_open(void);
+int host_alarm_set(int fd, int64_t at_ns);
+
+#endif

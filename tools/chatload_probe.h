@@ -1,0 +1,39 @@
+/*
+ * chatload_probe: whether the server holds the senders back.
+ *
+ * chatd reads a client that is above its rate more slowly and doesn't say so.
+ * But a sender's /ping waits behind its own lines, while that of a client that
+ * says nothing is answered at once. So both are asked the same question a few
+ * times a second: where the answers take very different times, it isn't the
+ * server that is slow, nor the network: it is this client that is held back.
+ */
+#ifndef TOOLS_CHATLOAD_PROBE_H
+#define TOOLS_CHATLOAD_PROBE_H
+
+#include "tools/chatload_client.h"
+
+/* Well below chatd's default of ten lines a second. */
+#define PROBE_INTERVAL_NS (250 * NS_PER_MS)
+
+struct probe {
+    struct task task;
+    struct frame frame;
+    int rc;
+    struct client *speaker;
+    struct client *listener; /* NULL: everybody speaks */
+    struct histogram speaker_answers;
+    struct histogram listener_answers;
+};
+
+/* Chooses whom to ask. */
+void probe_init(struct probe *probe, struct load *load);
+
+/* The step of probe->task: asks until it is cancelled. Returns 0. */
+int probe_step(struct task *task);
+
+/* After it has ended: the median times that a speaker and a listener waited, in microseconds; a
+ * question that is still open counts with its time so far. 0: nobody was asked. */
+uint64_t probe_speaker_us(const struct probe *probe);
+uint64_t probe_listener_us(const struct probe *probe);
+
+#endif
