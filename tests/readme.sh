@@ -125,6 +125,8 @@ check_places() # PAGE
     report $? "the links of $page lead to headings" || echo "#$missing"
 }
 
+book() { cat reactor/README.md reactor/book/*.md; }
+
 # The book names tests as solutions: `name` in [file](../file).
 # shellcheck disable=SC2016 # quotes of the page, not of the shell
 check_solutions()
@@ -133,9 +135,9 @@ check_solutions()
     while read -r name file; do
         count=$((count + 1))
         grep -q "^Test([a-z_]*, $name)\|^Test([a-z_]*, $name," "$file" || wrong="$wrong $name"
-    done < <(tr '\n' ' ' <reactor/README.md | grep -o '`[a-z0-9_]*` in \[tests/[a-z_.]*\]' |
+    done < <(book | tr '\n' ' ' | grep -o '`[a-z0-9_]*` in \[tests/[a-z_.]*\]' |
         sed 's/`\(.*\)` in \[\(.*\)\]/\1 \2/')
-    [ -z "$wrong" ] && [ "$count" = "$(grep -c '^\*\*Exercise' reactor/README.md)" ]
+    [ -z "$wrong" ] && [ "$count" = "$(book | grep -c '^\*\*Exercise')" ]
     report $? 'every exercise of the book has its solution in the tests' || echo "#$wrong"
 }
 
@@ -173,7 +175,7 @@ check_commands()
 }
 
 check_echo
-for page in README.md chat/README.md reactor/README.md; do
+for page in README.md chat/README.md reactor/README.md reactor/book/*.md; do
     check_links "$page"
     check_places "$page"
     check_diagrams "$page"
