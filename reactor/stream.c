@@ -239,32 +239,39 @@ void stream_consume(struct stream *stream, size_t size)
     buffer_consume(&stream->input, size);
 }
 
-/* How many bytes the first line takes with its newline; 0 while it isn't complete. */
-static size_t line_length(const struct stream *stream)
+/* The first line of the input. */
+struct line_found {
+    size_t size; /* of its text */
+    size_t taken; /* with its newline; 0: it isn't complete */
+};
+
+/* Looks no further than the end of the longest line: a text of `max` bytes, CR and LF. */
+static struct line_found find_line(const struct stream *stream, size_t max)
 {
-    size_t size = buffer_length(&stream->input);
+    size_t length = buffer_length(&stream->input);
+    size_t window = length < max + 2 ? length : max + 2;
     const char *data = buffer_data(&stream->input);
-    const char *newline = size ? memchr(data, '\n', size) : NULL;
-    if (newline)
-        return (size_t)(newline - data) + 1;
-    return stream->flags & STREAM_ENDED ? size : 0;
+    const char *newline = window ? memchr(data, '\n', window) : NULL;
+    if (!newline && window < max + 2 && !(stream->flags & STREAM_ENDED))
+        return (struct line_found){0};
+    if (!newline)
+        return (struct line_found){.size = length, .taken = length};
+    size_t size = (size_t)(newline - data);
+    bool cr = size > 0 && data[size - 1] == '\r';
+    return (struct line_found){.size = size - cr, .taken = size + 1};
 }
 
-/* Hands out the first `taken` bytes as a line. */
-static int take_line(struct stream *stream, size_t taken, char **line, size_t *size)
+/* Hands out a line that was found. */
+static int take_line(struct stream *stream, struct line_found found, char **line)
 {
     /* Only a last line without a newline needs another byte, for the NUL. */
-    if (buffer_reserve(&stream->input, sys_of(stream), 1) < 0)
-        return -ENOMEM;
-    char *bytes = buffer_data(&stream->input);
-    buffer_consume(&stream->input, taken); /* stays where it is until the next await */
-    if (bytes[taken - 1] == '\n')
-        taken--;
-    if (taken > 0 && bytes[taken - 1] == '\r')
-        taken--;
-    bytes[taken] = '\0';
-    *line = bytes;
-    *size = taken;
+    if (found.taken == found.size && buffer_reserve(&stream->input, sys_of(stream), 1) < 0) {
+        stream_fail(stream, -ENOMEM);
+        return stream->error;
+    }
+    *line = buffer_data(&stream->input);
+    buffer_consume(&stream->input, found.taken); /* stays where it is until the next await */
+    (*line)[found.size] = '\0';
     return 1;
 }
 
@@ -273,14 +280,16 @@ int stream_read_line(struct task *task, struct stream *stream, size_t max, char 
 {
     assert(max < STREAM_READ_BYTES);
     buffer_scrub(&stream->input);
-    if (!line_length(stream) && buffer_length(&stream->input) <= max + 1)
+    struct line_found found = find_line(stream, max);
+    if (!found.taken) {
         read_more(task, stream, STREAM_READ_BYTES);
-    size_t taken = line_length(stream);
-    bool too_long = (taken ? taken : buffer_length(&stream->input)) > max + 2;
-    int rc = wait_input(task, stream, taken || too_long);
+        found = find_line(stream, max);
+    }
+    int rc = wait_input(task, stream, found.taken);
     if (rc <= 0)
         return rc;
-    return too_long ? -EMSGSIZE : take_line(stream, taken, line, size);
+    *size = found.size;
+    return found.size <= max ? take_line(stream, found, line) : -EMSGSIZE;
 }
 
 /* Ending. */
