@@ -11,36 +11,36 @@
 #define PREFIX_BYTES 64
 
 /* A message of this run that somebody of this room sent. */
-static void hear_message(struct client *client, const struct message *message, int64_t now_ns)
+static void hear_message(struct user *user, const struct message *message, int64_t now_ns)
 {
-    struct load *load = client->load;
+    struct load *load = user->load;
     uint32_t rooms = load->settings->rooms;
     uint32_t slot = rooms == 1 ? message->from : message->from / rooms;
-    if (message->from == client->number) {
+    if (message->from == user->number) {
         load->echoed++;
         return;
     }
-    if (!check_hear(&load->check, &client->ear, slot, message->number))
+    if (!check_hear(&load->check, &user->ear, slot, message->number))
         return;
     if (message->due_ns >= load->from_ns && message->due_ns < load->until_ns)
         histogram_record(&load->recent, now_ns - message->due_ns);
-    if (client->watched && client->watched->from == message->from)
-        sender_acknowledge(client->watched, message->number);
+    if (user->watched && user->watched->from == message->from)
+        sender_acknowledge(user->watched, message->number);
 }
 
 /* Whether such a message was sent, in the room of this client. */
-static bool plausible(const struct client *client, const struct message *message)
+static bool plausible(const struct user *user, const struct message *message)
 {
-    const struct load *load = client->load;
+    const struct load *load = user->load;
     return message->from < load->settings->senders &&
-           (load->settings->rooms == 1 || message->from % load->settings->rooms == client->room) &&
+           (load->settings->rooms == 1 || message->from % load->settings->rooms == user->room) &&
            message->number < load->senders[message->from].next;
 }
 
 /* Where the text of a spoken line begins; NULL: it is none. */
-static inline const char *text_of_line(const struct client *client, const char *line, size_t size)
+static inline const char *text_of_line(const struct user *user, const char *line, size_t size)
 {
-    if (client->load->settings->protocol == PROTOCOL_RAW)
+    if (user->load->settings->protocol == PROTOCOL_RAW)
         return line;
     if (line[0] != '#')
         return NULL;
@@ -50,12 +50,11 @@ static inline const char *text_of_line(const struct client *client, const char *
 
 /* A line that is, from one end to the other, a message of this run: the usual case, in which its
  * newline is where the message's size says. Returns its length, or 0 where it is anything else. */
-static inline size_t hear_spoken(struct client *client, const char *line, size_t size,
-                                 int64_t now_ns)
+static inline size_t hear_spoken(struct user *user, const char *line, size_t size, int64_t now_ns)
 {
-    struct load *load = client->load;
+    struct load *load = user->load;
     struct message message;
-    const char *text = text_of_line(client, line, size);
+    const char *text = text_of_line(user, line, size);
     if (!text)
         return 0;
     const char *end = text + load->settings->size_bytes;
@@ -63,59 +62,60 @@ static inline size_t hear_spoken(struct client *client, const char *line, size_t
         return 0;
     size_t newline = *end == '\r' && end + 2 <= line + size;
     if (end[newline] != '\n' || !message_read(&message, load->tag, text) ||
-        !plausible(client, &message))
+        !plausible(user, &message))
         return 0;
-    if (client->ear.senders > 0)
-        hear_message(client, &message, now_ns);
+    if (user->ear.senders > 0)
+        hear_message(user, &message, now_ns);
     return (size_t)(end - line) + newline + 1;
 }
 
-static void hear_pong(struct client *client, const char *token)
+static void hear_pong(struct user *user, const char *token)
 {
-    struct question *question = &client->question;
+    struct question *question = &user->question;
     if (strcmp(token, "in") == 0) {
-        client->in = true;
-    } else if (question->asked_ns && question->answers) {
-        struct sys *sys = client->load->loop->sys;
-        histogram_record(question->answers, sys->monotonic_ns(sys) - question->asked_ns);
+        user->in = true;
+    } else if (question->asked_ns) {
+        struct sys *sys = user->load->loop->sys;
+        question->waited_ns += sys->monotonic_ns(sys) - question->asked_ns;
+        question->answers++;
         question->asked_ns = 0;
     }
 }
 
 /* `* N lines of #room skipped: ...` */
-static void hear_gap(struct client *client, const char *text)
+static void hear_gap(struct user *user, const char *text)
 {
     char *end;
     unsigned long long lines = strtoull(text, &end, 10);
     if (end > text && strncmp(end, " lines of #", strlen(" lines of #")) == 0)
-        check_told(&client->load->check, &client->ear, lines);
+        check_told(&user->load->check, &user->ear, lines);
 }
 
 /* A message of this run that is not as it was sent: cut, glued or invented. The roll call is one
  * that nobody has sent. */
-static void hear_odd_message(struct client *client, const char *text, size_t size)
+static void hear_odd_message(struct user *user, const char *text, size_t size)
 {
-    struct load *load = client->load;
+    struct load *load = user->load;
     struct message message;
     if (size >= MESSAGE_HEAD_BYTES && message_read(&message, load->tag, text) &&
         message.from == MESSAGE_FROM_MAX) {
-        load->called += !client->called;
-        client->called = true;
+        load->called += !user->called;
+        user->called = true;
         return;
     }
-    if (client->ear.senders > 0)
+    if (user->ear.senders > 0)
         load_note(&load->garbled, text, size);
 }
 
 /* Any other line; `line` is cut to what is looked at. */
-static void hear_other(struct client *client, const char *line, size_t size)
+static void hear_other(struct user *user, const char *line, size_t size)
 {
     char words[160];
-    struct load *load = client->load;
-    const char *text = text_of_line(client, line, size);
+    struct load *load = user->load;
+    const char *text = text_of_line(user, line, size);
     size_t left = text ? (size_t)(line + size - text) : 0;
     if (left >= MESSAGE_TAG_BYTES && memcmp(text, load->tag, MESSAGE_TAG_BYTES) == 0)
-        hear_odd_message(client, text, left);
+        hear_odd_message(user, text, left);
     if (load->settings->protocol == PROTOCOL_RAW || size < 2 || line[1] != ' ')
         return;
     size_t length = size < sizeof(words) ? size : sizeof(words) - 1;
@@ -123,26 +123,26 @@ static void hear_other(struct client *client, const char *line, size_t size)
     words[length] = '\0';
     words[strcspn(words, "\r")] = '\0';
     if (strncmp(words, "* pong ", strlen("* pong ")) == 0)
-        hear_pong(client, words + strlen("* pong "));
+        hear_pong(user, words + strlen("* pong "));
     else if (words[0] == '*')
-        hear_gap(client, words + 2);
+        hear_gap(user, words + 2);
     else if (words[0] == '!')
         load_note(&load->refused, words + 2, strlen(words + 2));
 }
 
 /* Takes whole lines; returns how many bytes they were. */
-static size_t hear_lines(struct client *client, const char *bytes, size_t size, int64_t now_ns)
+static size_t hear_lines(struct user *user, const char *bytes, size_t size, int64_t now_ns)
 {
     size_t taken = 0;
     while (taken < size) {
         const char *line = bytes + taken;
-        size_t length = hear_spoken(client, line, size - taken, now_ns);
+        size_t length = hear_spoken(user, line, size - taken, now_ns);
         if (!length) {
             const char *newline = memchr(line, '\n', size - taken);
             if (!newline)
                 break;
             length = (size_t)(newline - line) + 1;
-            hear_other(client, line, length - 1);
+            hear_other(user, line, length - 1);
         }
         taken += length;
     }
@@ -151,36 +151,36 @@ static size_t hear_lines(struct client *client, const char *bytes, size_t size, 
 
 /* Puts the first line of the input behind its beginning. Returns how many bytes of the input
  * belonged to it, or -errno. */
-static ssize_t hear_rest(struct client *client, const char *bytes, size_t size, int64_t now_ns)
+static ssize_t hear_rest(struct user *user, const char *bytes, size_t size, int64_t now_ns)
 {
-    struct sys *sys = client->load->loop->sys;
+    struct sys *sys = user->load->loop->sys;
     const char *newline = memchr(bytes, '\n', size);
     size_t rest = newline ? (size_t)(newline - bytes) + 1 : size;
-    int rc = buffer_append(&client->partial, sys, bytes, rest);
+    int rc = buffer_append(&user->partial, sys, bytes, rest);
     if (rc < 0)
         return rc;
     if (newline) {
-        size_t length = buffer_length(&client->partial);
-        (void)hear_lines(client, buffer_data(&client->partial), length, now_ns);
-        buffer_consume(&client->partial, length);
+        size_t length = buffer_length(&user->partial);
+        (void)hear_lines(user, buffer_data(&user->partial), length, now_ns);
+        buffer_consume(&user->partial, length);
     }
     return (ssize_t)rest;
 }
 
-int hear_input(struct client *client)
+int hear_input(struct user *user)
 {
-    struct sys *sys = client->load->loop->sys;
+    struct sys *sys = user->load->loop->sys;
     int64_t now_ns = sys->monotonic_ns(sys); /* the turn may have begun long ago */
     size_t size;
-    const char *bytes = stream_input(&client->stream, &size);
+    const char *bytes = stream_input(&user->stream, &size);
     ssize_t rest = 0;
-    if (buffer_length(&client->partial) > 0)
-        rest = hear_rest(client, bytes, size, now_ns);
+    if (buffer_length(&user->partial) > 0)
+        rest = hear_rest(user, bytes, size, now_ns);
     if (rest < 0)
         return (int)rest;
-    size_t taken = (size_t)rest + hear_lines(client, bytes + rest, size - (size_t)rest, now_ns);
-    if (taken < size && buffer_append(&client->partial, sys, bytes + taken, size - taken) < 0)
+    size_t taken = (size_t)rest + hear_lines(user, bytes + rest, size - (size_t)rest, now_ns);
+    if (taken < size && buffer_append(&user->partial, sys, bytes + taken, size - taken) < 0)
         return -ENOMEM;
-    stream_consume(&client->stream, size);
-    return buffer_length(&client->partial) > HEAR_LINE_BYTES ? -EMSGSIZE : 1;
+    stream_consume(&user->stream, size);
+    return buffer_length(&user->partial) > HEAR_LINE_BYTES ? -EMSGSIZE : 1;
 }

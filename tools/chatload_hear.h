@@ -8,7 +8,7 @@
 #ifndef TOOLS_CHATLOAD_HEAR_H
 #define TOOLS_CHATLOAD_HEAR_H
 
-#include "tools/chatload_client.h"
+#include "tools/chatload_user.h"
 
 /* The questions whose answers are known here: that it is in, and how long an answer takes. */
 #define HEAR_ENTERED_PING "/ping in\n"
@@ -18,6 +18,6 @@
 #define HEAR_LINE_BYTES ((size_t)64 * 1024)
 
 /* Takes all of the stream's input. Returns 1, -ENOMEM, or -EMSGSIZE where a line has no end. */
-int hear_input(struct client *client);
+int hear_input(struct user *user);
 
 #endif

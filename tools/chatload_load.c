@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/chatload_client.h"
 #include "tools/chatload_host.h"
 #include "tools/chatload_sender.h"
+#include "tools/chatload_user.h"
 
 /* Part of the ports of an address is left to others: connections that linger, other programs. */
 #define PORT_SHARE(ports) ((ports)*2 / 3)
@@ -60,7 +60,7 @@ static void seat_clients(struct load *load)
 {
     uint32_t seats = load_room_senders(load, 0); /* the most of any room */
     for (uint32_t i = 0; i < load->settings->clients; i++)
-        client_init(&load->clients[i], load, i, load->heard + (size_t)i * seats);
+        user_init(&load->users[i], load, i, load->heard + (size_t)i * seats);
     for (uint32_t i = 0; i < load->settings->senders; i++)
         sender_init(&load->senders[i], load, i);
 }
@@ -71,9 +71,9 @@ int load_open(struct load *load)
     size_t pairs = (size_t)settings->clients * load_room_senders(load, 0);
     load->text = allocate_zeroed(load, settings->size_bytes + 1, 1);
     load->heard = allocate_zeroed(load, pairs, sizeof(*load->heard));
-    load->clients = allocate_zeroed(load, settings->clients, sizeof(*load->clients));
+    load->users = allocate_zeroed(load, settings->clients, sizeof(*load->users));
     load->senders = allocate_zeroed(load, settings->senders, sizeof(*load->senders));
-    if (!load->text || !load->heard || !load->clients || !load->senders)
+    if (!load->text || !load->heard || !load->users || !load->senders)
         return -ENOMEM;
     seat_clients(load);
     return 0;
@@ -83,7 +83,7 @@ void load_release(struct load *load)
 {
     struct sys *sys = load->loop->sys;
     sys->release(sys, load->senders);
-    sys->release(sys, load->clients);
+    sys->release(sys, load->users);
     sys->release(sys, load->heard);
     sys->release(sys, load->text);
     check_release(&load->check);

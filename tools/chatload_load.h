@@ -20,7 +20,7 @@
 
 #define LOAD_PROBLEM_TEXT 320
 
-struct client;
+struct user;
 struct sender;
 
 /* Lines that are worth a look, and the first of them. */
@@ -38,7 +38,7 @@ struct load {
     char tag[MESSAGE_TAG_BYTES];
     char *text; /* room for one message and its newline */
 
-    struct client *clients; /* settings->clients of them; NULL before load_open */
+    struct user *users; /* settings->clients of them; NULL before load_open */
     struct sender *senders;
     struct heard *heard; /* what the ears of all clients point into */
     unsigned ports_per_source; /* connections that one source address is good for */

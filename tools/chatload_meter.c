@@ -2,9 +2,9 @@
 
 #include "tools/chatload_live.h"
 
-void meter_init(struct meter *meter, struct load *load, struct server *server)
+void meter_init(struct meter *meter, struct load *load, struct target *target)
 {
-    *meter = (struct meter){.load = load, .server = server, .every = 1};
+    *meter = (struct meter){.load = load, .target = target, .every = 1};
     meter->terminal = live_on_terminal();
     meter->last.at_ns = meter->before.at_ns = load->loop->now_ns;
 }
@@ -45,7 +45,7 @@ void meter_look(struct meter *meter)
         .p50_us = histogram_at_us(&load->recent, 0.5),
         .p99_us = histogram_at_us(&load->recent, 0.99),
     };
-    meter->server_known = server_usage(meter->server, &usage);
+    meter->server_known = target_usage(meter->target, &usage);
     sample.server_cpu_ns = usage.cpu_ns;
     sample.server_bytes = usage.memory_bytes;
     if (load->recent.count > 0) {

@@ -10,7 +10,7 @@
 #define TOOLS_CHATLOAD_METER_H
 
 #include "tools/chatload_load.h"
-#include "tools/chatload_server.h"
+#include "tools/chatload_target.h"
 
 #define METER_INTERVAL_NS (200 * NS_PER_MS)
 #define METER_SAMPLES_MAX 600
@@ -32,7 +32,7 @@ struct meter {
     struct frame frame;
     int rc;
     struct load *load;
-    struct server *server;
+    struct target *target;
     enum phase phase;
     struct sample begun; /* as it began */
     struct sample samples[METER_SAMPLES_MAX]; /* of the measuring phase */
@@ -46,7 +46,7 @@ struct meter {
     int64_t shown_ns; /* when a line was shown last */
 };
 
-void meter_init(struct meter *meter, struct load *load, struct server *server);
+void meter_init(struct meter *meter, struct load *load, struct target *target);
 
 /* A phase begins; that before it is done and gets its last line. */
 void meter_phase(struct meter *meter, enum phase phase);

@@ -15,8 +15,8 @@ int misfits_open(struct misfits *misfits, struct load *load)
         return -ENOMEM;
     memset(misfits->all, 0, misfits->count * sizeof(*misfits->all));
     for (uint32_t i = 0; i < misfits->count; i++) {
-        client_init(&misfits->all[i].client, load, settings->clients + i, NULL);
-        misfits->all[i].client.ear.senders = 0; /* hears without being asked what */
+        user_init(&misfits->all[i].user, load, settings->clients + i, NULL);
+        misfits->all[i].user.ear.senders = 0; /* hears without being asked what */
     }
     return 0;
 }
@@ -30,10 +30,10 @@ void misfits_release(struct misfits *misfits)
 /* It is in, and won't read any more. */
 static void begin_stalling(struct misfit *misfit)
 {
-    struct load *load = misfit->client.load;
+    struct load *load = misfit->user.load;
     struct sys *sys = load->loop->sys;
     /* Where that fails, it only takes longer until the connection is full. */
-    (void)sys->set_option(sys, misfit->client.stream.descriptor.fd, SOL_SOCKET, SO_RCVBUF,
+    (void)sys->set_option(sys, misfit->user.stream.descriptor.fd, SOL_SOCKET, SO_RCVBUF,
                           MISFIT_RECEIVE_BYTES);
     load->stalled_in++;
 }
@@ -43,19 +43,19 @@ static int stalled_step(struct task *task)
     struct misfit *const self = container_of(task, struct misfit, task);
 
     TASK_BEGIN();
-    TASK_AWAIT(self->rc, semaphore_acquire(task, &self->client.load->doors));
+    TASK_AWAIT(self->rc, semaphore_acquire(task, &self->user.load->doors));
     if (self->rc < 0)
         TASK_RETURN(0);
-    TASK_AWAIT(self->rc, client_enter(task, &self->client.entry, &self->client));
-    semaphore_release(&self->client.load->doors);
+    TASK_AWAIT(self->rc, user_enter(task, &self->user.entry, &self->user));
+    semaphore_release(&self->user.load->doors);
     if (self->rc == 0) {
         begin_stalling(self);
         TASK_AWAIT(self->rc, task_sleep(task, TIME_NEVER));
     } else if (self->rc != -ECANCELED) {
-        load_fail(self->client.load, "%s: stalled client: %s", self->client.load->address_text,
+        load_fail(self->user.load, "%s: stalled client: %s", self->user.load->address_text,
                   strerror(-self->rc));
     }
-    client_close(&self->client);
+    user_close(&self->user);
     TASK_RETURN(0);
     TASK_END();
 }
@@ -67,11 +67,11 @@ static int churn_step(struct task *task)
 
     TASK_BEGIN();
     while (!task_cancelled(task)) {
-        self->client.in = false;
-        TASK_AWAIT(self->rc, client_enter(task, &self->client.entry, &self->client));
+        self->user.in = false;
+        TASK_AWAIT(self->rc, user_enter(task, &self->user.entry, &self->user));
         self->visits += self->rc == 0;
         TASK_AWAIT(self->rc, task_sleep(task, MISFIT_STAY_NS));
-        client_close(&self->client);
+        user_close(&self->user);
         TASK_AWAIT(self->rc, task_sleep(task, MISFIT_STAY_NS));
     }
     TASK_RETURN(0);

@@ -7,7 +7,7 @@
 #ifndef TOOLS_CHATLOAD_MISFIT_H
 #define TOOLS_CHATLOAD_MISFIT_H
 
-#include "tools/chatload_client.h"
+#include "tools/chatload_user.h"
 
 /* How long somebody who comes and goes stays, and stays away. */
 #define MISFIT_STAY_NS (50 * NS_PER_MS)
@@ -19,7 +19,7 @@ struct misfit {
     struct task task;
     struct frame frame;
     int rc;
-    struct client client;
+    struct user user;
     uint64_t visits; /* of one that comes and goes */
 };
 

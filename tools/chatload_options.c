@@ -18,8 +18,8 @@ static const char *read_target(const struct option *option, void *target, const 
     if (endpoint_parse(value, &endpoint) ||
         (endpoint.kind == ENDPOINT_TCP && (!endpoint.port || !endpoint.host[0])))
         return option->accepted;
-    settings->target = endpoint;
-    settings->target_name = value;
+    settings->address = endpoint;
+    settings->address_name = value;
     return NULL;
 }
 
@@ -229,8 +229,8 @@ static const struct option operand = {
 static const struct options command_line = {
     .program = "chatload",
     .usage = "usage: chatload [HOST:PORT] [options]      (" DEFAULT_TARGET ")",
-    .note = "DUR is 250ms, 5s, 10m, 1h or a bare number of seconds. The status is 1 where a "
-            "delivery was\nlost, duplicated or reordered or a limit exceeded, 2 after a usage "
+    .note = "DUR is 250ms, 5s, 10m, 1h or a bare number of seconds. The status is 1 where a\n"
+            "delivery was lost, duplicated or reordered or a limit exceeded, 2 after a usage\n"
             "error.",
     .rows = rows,
     .count = sizeof(rows) / sizeof(rows[0]),
@@ -249,11 +249,11 @@ int settings_parse(struct settings *settings, char **argv, char *problem, size_t
     int rc = options_parse(&command_line, settings, argv, problem, size);
     if (rc != 0)
         return rc;
-    if (settings->spawn && settings->target_name)
+    if (settings->spawn && settings->address_name)
         return refuse(problem, size, "--spawn chooses the address itself: give one or the other");
     if (settings->spawn && settings->server_pid)
         return refuse(problem, size, "--spawn knows the process itself: leave --server-pid out");
-    if (!settings->spawn && !settings->target_name)
+    if (!settings->spawn && !settings->address_name)
         (void)read_target(&operand, settings, DEFAULT_TARGET);
     return 0;
 }

@@ -23,8 +23,8 @@ enum protocol {
 };
 
 struct settings {
-    struct endpoint target;
-    const char *target_name; /* as given; NULL where a server is spawned */
+    struct endpoint address;
+    const char *address_name; /* as given; NULL where a server is spawned */
     uint32_t clients; /* the healthy ones, senders included */
     uint32_t senders;
     uint32_t rooms;

@@ -1,29 +1,28 @@
 #include "tools/chatload_probe.h"
 
 /* Somebody in the first room who doesn't speak; NULL: there is nobody. */
-static struct client *find_listener(const struct load *load)
+static struct user *find_listener(const struct load *load)
 {
     const struct settings *settings = load->settings;
     uint32_t number = 0;
     while (number < settings->senders)
         number += settings->rooms;
-    return number < settings->clients ? &load->clients[number] : NULL;
+    return number < settings->clients ? &load->users[number] : NULL;
 }
 
 void probe_init(struct probe *probe, struct load *load)
 {
-    *probe = (struct probe){.speaker = &load->clients[0], .listener = find_listener(load)};
-    probe->speaker->question.answers = &probe->speaker_answers;
-    if (probe->listener)
-        probe->listener->question.answers = &probe->listener_answers;
+    *probe = (struct probe){.speaker = &load->users[0], .listener = find_listener(load)};
 }
 
-static void count_open(struct client *client, int64_t now_ns)
+static void count_open(struct user *user, int64_t now_ns)
 {
-    struct question *question = &client->question;
-    if (question->asked_ns)
-        histogram_record(question->answers, now_ns - question->asked_ns);
-    question->answers = NULL;
+    struct question *question = &user->question;
+    if (!question->asked_ns)
+        return;
+    question->waited_ns += now_ns - question->asked_ns;
+    question->answers++;
+    question->asked_ns = 0;
 }
 
 int probe_step(struct task *task)
@@ -32,9 +31,9 @@ int probe_step(struct task *task)
 
     TASK_BEGIN();
     do {
-        client_ask(self->speaker);
+        user_ask(self->speaker);
         if (self->listener)
-            client_ask(self->listener);
+            user_ask(self->listener);
         TASK_AWAIT(self->rc, task_sleep(task, PROBE_INTERVAL_NS));
     } while (self->rc == 0);
     count_open(self->speaker, task->loop->now_ns);
@@ -44,12 +43,19 @@ int probe_step(struct task *task)
     TASK_END();
 }
 
-uint64_t probe_speaker_us(const struct probe *probe)
+static double average_us(const struct user *user)
 {
-    return histogram_at_us(&probe->speaker_answers, 0.5);
+    if (!user || !user->question.answers)
+        return 0;
+    return (double)user->question.waited_ns / (double)user->question.answers / NS_PER_US;
 }
 
-uint64_t probe_listener_us(const struct probe *probe)
+double probe_speaker_us(const struct probe *probe)
 {
-    return histogram_at_us(&probe->listener_answers, 0.5);
+    return average_us(probe->speaker);
+}
+
+double probe_listener_us(const struct probe *probe)
+{
+    return average_us(probe->listener);
 }

@@ -10,7 +10,7 @@
 #ifndef TOOLS_CHATLOAD_PROBE_H
 #define TOOLS_CHATLOAD_PROBE_H
 
-#include "tools/chatload_client.h"
+#include "tools/chatload_user.h"
 
 /* Well below chatd's default of ten lines a second. */
 #define PROBE_INTERVAL_NS (250 * NS_PER_MS)
@@ -19,10 +19,8 @@ struct probe {
     struct task task;
     struct frame frame;
     int rc;
-    struct client *speaker;
-    struct client *listener; /* NULL: everybody speaks */
-    struct histogram speaker_answers;
-    struct histogram listener_answers;
+    struct user *speaker;
+    struct user *listener; /* NULL: everybody speaks */
 };
 
 /* Chooses whom to ask. */
@@ -31,9 +29,9 @@ void probe_init(struct probe *probe, struct load *load);
 /* The step of probe->task: asks until it is cancelled. Returns 0. */
 int probe_step(struct task *task);
 
-/* After it has ended: the median times that a speaker and a listener waited, in microseconds; a
- * question that is still open counts with its time so far. 0: nobody was asked. */
-uint64_t probe_speaker_us(const struct probe *probe);
-uint64_t probe_listener_us(const struct probe *probe);
+/* After it has ended: how long a speaker and a listener waited on average, in microseconds; a
+ * question that was still open counts with its time so far. 0: nobody was asked. */
+double probe_speaker_us(const struct probe *probe);
+double probe_listener_us(const struct probe *probe);
 
 #endif

@@ -64,8 +64,8 @@ static bool server_is_busy(const struct result *result)
 static void note_rate_limit(struct result *result)
 {
     const struct probe *probe = &result->run->probe;
-    uint64_t speaker_us = probe_speaker_us(probe);
-    uint64_t listener_us = probe_listener_us(probe);
+    double speaker_us = probe_speaker_us(probe);
+    double listener_us = probe_listener_us(probe);
     char slow[FIGURE_TEXT];
     char fast[FIGURE_TEXT];
     if (server_is_busy(result) || speaker_us < RESULT_HELD_BACK_US ||
@@ -74,7 +74,7 @@ static void note_rate_limit(struct result *result)
     note(result,
          "the server holds the senders back: what a sender asks waits %s, what others ask %s. That "
          "is chatd's rate limit: start it with --rate 0",
-         text_latency(slow, (double)speaker_us), text_latency(fast, (double)listener_us));
+         text_latency(slow, speaker_us), text_latency(fast, listener_us));
 }
 
 static void note_own_limits(struct result *result)

@@ -42,13 +42,13 @@ static void find_server(struct run *run)
     struct load *load = run->load;
     struct sys *sys = load->loop->sys;
     const struct settings *settings = load->settings;
-    const struct endpoint *target = settings->spawn ? &run->server.endpoint : &settings->target;
-    const char *name = settings->spawn ? target->host : settings->target_name;
+    const struct endpoint *endpoint = settings->spawn ? &run->target.endpoint : &settings->address;
+    const char *name = settings->spawn ? endpoint->host : settings->address_name;
     int rc;
-    if (target->kind == ENDPOINT_UNIX)
-        rc = sys_address_local(&load->address, target->path);
+    if (endpoint->kind == ENDPOINT_UNIX)
+        rc = sys_address_local(&load->address, endpoint->path);
     else
-        rc = sys->resolve(sys, target->host, target->port, &load->address, 1);
+        rc = sys->resolve(sys, endpoint->host, endpoint->port, &load->address, 1);
     if (rc < 0)
         load_fail(load, "%s: %s", name, rc == -ENOENT ? "no such host" : strerror(-rc));
     else
@@ -64,8 +64,8 @@ static void prepare(struct run *run)
         load_fail(load, "out of memory for the clients that misbehave");
     if (load_stopped(load))
         return;
-    server_watch(&run->server);
-    (void)server_usage(&run->server, &run->empty); /* all 0 where it isn't known */
+    target_watch(&run->target);
+    (void)target_usage(&run->target, &run->empty); /* all 0 where it isn't known */
 }
 
 static int start_server(struct task *task, struct run *run)
@@ -74,14 +74,14 @@ static int start_server(struct task *task, struct run *run)
 
     TASK_BEGIN();
     if (run->load->settings->spawn) {
-        self->rc = server_spawn(&run->server);
+        self->rc = target_spawn(&run->target);
         if (self->rc < 0) {
             load_fail(run->load, "--spawn: %s", strerror(-self->rc));
             TASK_RETURN(0);
         }
-        spawn(run, &run->server_group, &run->server.task, "server", server_step);
+        spawn(run, &run->server_group, &run->target.task, "server", target_step);
         task_deadline_open(task, &run->pause.deadline, SERVER_START_NS);
-        TASK_AWAIT(self->rc, event_wait(task, &run->server.listening));
+        TASK_AWAIT(self->rc, event_wait(task, &run->target.listening));
         if (task_deadline_close(task, &run->pause.deadline))
             load_fail(run->load, "--spawn '%s': it said no 'listening on' within 10 s",
                       run->load->settings->spawn);
@@ -99,7 +99,7 @@ static void spawn_clients(struct run *run)
 {
     struct load *load = run->load;
     for (uint32_t i = 0; i < load->settings->clients; i++)
-        spawn(run, &run->crowd, &load->clients[i].task, "client", client_step);
+        spawn(run, &run->crowd, &load->users[i].task, "client", user_step);
 }
 
 static bool waits_for_stalled(const struct run *run, int64_t until_ns)
@@ -122,7 +122,7 @@ static bool waits_for_roll_call(const struct run *run, int64_t until_ns)
     if (load_stopped(load) || load->settings->protocol == PROTOCOL_CHATD || load->called >= others)
         return false;
     if (load->loop->now_ns < until_ns) {
-        client_call_roll(&load->clients[0]);
+        user_call_roll(&load->users[0]);
         return true;
     }
     load_fail(load, "%s: it doesn't relay lines: %u of %u clients heard nothing in 10 s",
@@ -178,7 +178,7 @@ static struct reading take_reading(struct run *run)
         .sent = load->sent,
         .own_cpu_ns = host_own_cpu_ns(),
     };
-    (void)server_usage(&run->server, &reading.server); /* all 0 where it isn't known */
+    (void)target_usage(&run->target, &reading.server); /* all 0 where it isn't known */
     return reading;
 }
 
@@ -255,13 +255,13 @@ static int drain(struct task *task, struct run *run)
 static void close_checks(struct load *load)
 {
     for (uint32_t i = 0; i < load->settings->clients; i++) {
-        struct client *client = &load->clients[i];
-        for (uint32_t slot = 0; slot < client->ear.senders; slot++) {
-            const struct sender *sender = &load->senders[client->room + slot * client->ear.stride];
-            if (sender->client != client)
-                check_end_of(&load->check, &client->ear, slot, sender->next);
+        struct user *user = &load->users[i];
+        for (uint32_t slot = 0; slot < user->ear.senders; slot++) {
+            const struct sender *sender = &load->senders[user->room + slot * user->ear.stride];
+            if (sender->user != user)
+                check_end_of(&load->check, &user->ear, slot, sender->next);
         }
-        check_close(&load->check, &client->ear);
+        check_close(&load->check, &user->ear);
     }
 }
 
@@ -294,7 +294,7 @@ static int run_step(struct task *task)
     TASK_AWAIT(self->rc, task_group_join(task, &self->meters));
     task_group_cancel(&self->crowd, task->loop->now_ns);
     TASK_AWAIT(self->rc, task_group_join(task, &self->crowd));
-    TASK_AWAIT(self->rc, server_stop(task, &self->stop, &self->server));
+    TASK_AWAIT(self->rc, target_stop(task, &self->stop, &self->target));
     task_group_cancel(&self->server_group, task->loop->now_ns);
     TASK_AWAIT(self->rc, task_group_join(task, &self->server_group));
     TASK_RETURN(0);
@@ -321,9 +321,9 @@ static int open_signals(struct run *run)
 int run_load(struct run *run, struct load *load)
 {
     *run = (struct run){.load = load};
-    server_init(&run->server, load);
+    target_init(&run->target, load);
     run->misfits.load = load;
-    meter_init(&run->meter, load, &run->server);
+    meter_init(&run->meter, load, &run->target);
     int rc = open_signals(run);
     if (rc < 0)
         goto fail;

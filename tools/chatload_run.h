@@ -24,7 +24,7 @@
 #include "tools/chatload_misfit.h"
 #include "tools/chatload_probe.h"
 #include "tools/chatload_sender.h"
-#include "tools/chatload_server.h"
+#include "tools/chatload_target.h"
 
 /* A tenth of what is measured, but not longer than it takes to be warm. */
 #define RUN_WARM_SHARE 10
@@ -53,7 +53,7 @@ struct run {
     struct frame frame;
     int rc;
     struct load *load;
-    struct server server;
+    struct target target;
     struct meter meter;
     struct misfits misfits;
     struct schedule schedule;
@@ -75,7 +75,7 @@ struct run {
         int rc;
         struct deadline deadline;
     } pause;
-    struct server_stop stop;
+    struct target_stop stop;
     int64_t drain_ns; /* when draining began */
     int64_t arrived_ns; /* when something last arrived */
     uint64_t arrived; /* deliveries by then */

@@ -1,18 +1,18 @@
 #include "tools/chatload_sender.h"
 
-#include "tools/chatload_client.h"
 #include "tools/chatload_host.h"
+#include "tools/chatload_user.h"
 
 void sender_init(struct sender *sender, struct load *load, uint32_t from)
 {
     uint32_t next = from + load->settings->rooms;
-    struct client *client = &load->clients[from];
+    struct user *user = &load->users[from];
     if (next >= load->settings->clients)
-        next = client->room;
-    *sender = (struct sender){.load = load, .client = client, .from = from};
-    sender->audience = load_room_members(load, client->room) - 1;
+        next = user->room;
+    *sender = (struct sender){.load = load, .user = user, .from = from};
+    sender->audience = load_room_members(load, user->room) - 1;
     wait_list_init(&sender->waiting);
-    load->clients[next].watched = sender;
+    load->users[next].watched = sender;
 }
 
 void sender_say(struct sender *sender, int64_t due_ns)
@@ -20,11 +20,11 @@ void sender_say(struct sender *sender, int64_t due_ns)
     struct load *load = sender->load;
     size_t size = load->settings->size_bytes;
     struct message message = {.from = sender->from, .number = sender->next, .due_ns = due_ns};
-    if (!sender->client->in || sender->next == MESSAGE_NUMBER_MAX)
+    if (!sender->user->in || sender->next == MESSAGE_NUMBER_MAX)
         return;
     message_write(&message, load->tag, load->text, size);
     load->text[size] = '\n';
-    if (stream_write(&sender->client->stream, load->text, size + 1) < 0) {
+    if (stream_write(&sender->user->stream, load->text, size + 1) < 0) {
         load_fail(load, "out of memory for what the server doesn't read");
         return;
     }
@@ -40,7 +40,7 @@ static uint32_t in_flight(const struct sender *sender)
 
 static bool window_open(const struct sender *sender)
 {
-    return in_flight(sender) < sender->load->settings->window && sender->client->in;
+    return in_flight(sender) < sender->load->settings->window && sender->user->in;
 }
 
 void sender_acknowledge(struct sender *sender, uint32_t number)

@@ -27,7 +27,7 @@ struct sender {
     struct frame frame;
     int rc;
     struct load *load;
-    struct client *client;
+    struct user *user;
     uint32_t from; /* its number, and its client's */
     uint32_t audience; /* who hears it */
     uint32_t next; /* the number of its next message: so many were sent */

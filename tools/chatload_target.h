@@ -1,12 +1,12 @@
 /*
- * chatload_server: the server's process: started and stopped, or only watched.
+ * chatload_target: the server's process: started and stopped, or only watched.
  *
  * One that is spawned is told to listen on a free port and says on its standard
  * output which that is (`listening on 127.0.0.1:43210`). It lives in a process
  * group of its own, so that Ctrl-C reaches chatload alone, which ends both.
  */
-#ifndef TOOLS_CHATLOAD_SERVER_H
-#define TOOLS_CHATLOAD_SERVER_H
+#ifndef TOOLS_CHATLOAD_TARGET_H
+#define TOOLS_CHATLOAD_TARGET_H
 
 #include "reactor/reactor.h"
 #include "tools/chatload_host.h"
@@ -16,7 +16,7 @@
 #define SERVER_START_NS (10 * NS_PER_SECOND)
 #define SERVER_STOP_NS (15 * NS_PER_SECOND)
 
-struct server {
+struct target {
     struct task task; /* reads what a spawned one prints */
     struct frame frame;
     int rc;
@@ -37,23 +37,23 @@ struct server {
 };
 
 /* Watches the process that the settings name, if they do. */
-void server_init(struct server *server, struct load *load);
+void target_init(struct target *target, struct load *load);
 
-/* Starts the command of the settings; server->task is then to be spawned with server_step. 0, or
+/* Starts the command of the settings; target->task is then to be spawned with target_step. 0, or
  * -errno. */
-int server_spawn(struct server *server);
+int target_spawn(struct target *target);
 
 /* Reads the output of a spawned server to its end. An end that nobody asked for ends the run. */
-int server_step(struct task *task);
+int target_step(struct task *task);
 
 /* Finds the processes to watch, once the server is ready. */
-void server_watch(struct server *server);
+void target_watch(struct target *target);
 
 /* What it uses; false where that isn't known. */
-bool server_usage(const struct server *server, struct host_usage *usage);
+bool target_usage(const struct target *target, struct host_usage *usage);
 
-/* The frame of server_stop; zeroed. */
-struct server_stop {
+/* The frame of target_stop; zeroed. */
+struct target_stop {
     struct frame frame;
     int rc;
     int64_t kill_ns;
@@ -61,6 +61,6 @@ struct server_stop {
 
 /* Ends a spawned server: TERM, and KILL where that doesn't help. Never cut short. Returns 0. May
  * suspend. */
-TASK_AWAITABLE int server_stop(struct task *task, struct server_stop *self, struct server *server);
+TASK_AWAITABLE int target_stop(struct task *task, struct target_stop *self, struct target *target);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * chatload_client: somebody who connects, enters a room and reads all that is
- * said there.
+ * chatload_user: a client: it connects, enters a room and reads all that is said
+ * there.
  *
  * One task a client. What it reads is taken apart where it lies, in the
  * stream's own buffer: a message of the run is recognised by its tag, checked
@@ -8,8 +8,8 @@
  * looked at more leisurely. Only a line that was cut by the end of a read is
  * copied, to be put together with its rest.
  */
-#ifndef TOOLS_CHATLOAD_CLIENT_H
-#define TOOLS_CHATLOAD_CLIENT_H
+#ifndef TOOLS_CHATLOAD_USER_H
+#define TOOLS_CHATLOAD_USER_H
 
 #include "tools/chatload_load.h"
 
@@ -19,7 +19,8 @@
 /* A question that the server is asked again and again: a /ping. */
 struct question {
     int64_t asked_ns; /* 0: nothing is asked at the moment */
-    struct histogram *answers; /* where the waiting times are counted; NULL: nobody asks */
+    int64_t waited_ns; /* for all answers together */
+    uint64_t answers;
 };
 
 /* How a client gets in. */
@@ -29,7 +30,7 @@ struct entry {
     struct stream_connect connect;
 };
 
-struct client {
+struct user {
     struct task task;
     struct frame frame;
     int rc;
@@ -49,27 +50,27 @@ struct client {
 };
 
 /* Makes client `number` of the load; `heard` is its part of load->heard. */
-void client_init(struct client *client, struct load *load, uint32_t number, struct heard *heard);
+void user_init(struct user *user, struct load *load, uint32_t number, struct heard *heard);
 
-/* The step of client->task: connects, enters, and reads until it is cancelled or disconnected. A
+/* The step of user->task: connects, enters, and reads until it is cancelled or disconnected. A
  * failure to get in ends the run (load_fail); it returns 0. */
-int client_step(struct task *task);
+int user_step(struct task *task);
 
-/* Connects client->stream and enters the client's room. Returns 0, or -errno (-EPIPE where the
- * server closed the connection); either way client_close is due in the end. May suspend. */
-TASK_AWAITABLE int client_enter(struct task *task, struct entry *self, struct client *client);
+/* Connects user->stream and enters the client's room. Returns 0, or -errno (-EPIPE where the
+ * server closed the connection); either way user_close is due in the end. May suspend. */
+TASK_AWAITABLE int user_enter(struct task *task, struct entry *self, struct user *user);
 
 /* Waits for input and takes it apart. Returns 1, 0 at the end of the input, or -errno. May
  * suspend. */
-TASK_AWAITABLE int client_listen(struct task *task, struct client *client);
+TASK_AWAITABLE int user_listen(struct task *task, struct user *user);
 
 /* Disconnects, if it is connected, and gives back what it holds. */
-void client_close(struct client *client);
+void user_close(struct user *user);
 
 /* Asks the server, if no question is open. */
-void client_ask(struct client *client);
+void user_ask(struct user *user);
 
 /* --proto raw: says the line that shows everybody that they are connected. */
-void client_call_roll(struct client *client);
+void user_call_roll(struct user *user);
 
 #endif
