@@ -1,0 +1,304 @@
+/* chatload as a whole: against a relay that makes mistakes, against chatd, and against nobody. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/faulty_relay.h"
+#include "tests/harness.h"
+#include "tests/load.h"
+
+static struct faulty_relay *relay;
+static char address[32];
+static struct load_run run;
+
+/* Starts the relay as it was set up. */
+static void start_relay(void)
+{
+    faulty_relay_start(relay);
+    snprintf(address, sizeof(address), "127.0.0.1:%u", (unsigned)relay->port);
+}
+
+static void open_relay(void)
+{
+    relay = faulty_relay_create();
+}
+
+/* chatd as a command for --spawn. */
+static const char *chatd(const char *options)
+{
+    static char command[512];
+    const char *program = getenv("CHATD");
+    snprintf(command, sizeof(command), "%s --log-level error %s", program ? program : "build/chatd",
+             options);
+    return command;
+}
+
+static void expect_figure(const char *name, double value)
+{
+    double figure = load_figure(&run, name);
+    cr_expect_eq(figure, value, "%s is %g, not %g\n%s%s", name, figure, value, run.out, run.err);
+}
+
+static void expect_status(int status)
+{
+    cr_expect_eq(run.status, status, "the status is %d, not %d\n%s%s", run.status, status, run.out,
+                 run.err);
+}
+
+/* One line on stderr, with these words. */
+static void expect_complaint(const char *words)
+{
+    cr_expect_not_null(strstr(run.err, words), "no '%s' in '%s'", words, run.err);
+    cr_expect_eq(strncmp(run.err, "chatload: ", strlen("chatload: ")), 0, "'%s'", run.err);
+    cr_expect_eq(strchr(run.err, '\n') + 1 - run.err, strlen(run.err), "'%s'", run.err);
+}
+
+TestSuite(chatload, .init = open_relay);
+
+/* At a fixed rate, over the faulty relay: 10 clients of whom 3 speak. */
+#define RATED(...)                                                                               \
+    do {                                                                                         \
+        start_relay();                                                                           \
+        load_run(&run, address, "--proto", "raw", "--clients", "10", "--senders", "3", "--rate", \
+                 "1000", "--duration", "1s", ##__VA_ARGS__);                                     \
+        faulty_relay_stop(relay);                                                                \
+    } while (0)
+
+/* What was done to the deliveries is what was seen of them. */
+static void expect_counts(void)
+{
+    expect_figure("expected", (double)relay->deliveries);
+    expect_figure("delivered", (double)(relay->deliveries - relay->dropped));
+    expect_figure("lost", (double)relay->dropped);
+    expect_figure("duplicated", (double)relay->duplicated);
+    expect_figure("reordered", (double)relay->swapped);
+}
+
+Test(chatload, finds_nothing_where_nothing_is_wrong)
+{
+    RATED();
+    expect_status(0);
+    expect_counts();
+    cr_expect_gt(relay->deliveries, 9000);
+    cr_expect_not_null(strstr(run.out, "0 lost, 0 duplicated, 0 reordered"), "%s", run.out);
+    load_release_run(&run);
+}
+
+Test(chatload, counts_one_lost_delivery_in_a_thousand)
+{
+    relay->drop_every = 1000;
+    RATED();
+    expect_status(1);
+    expect_counts();
+    cr_expect_geq(relay->dropped, 9);
+    cr_expect_not_null(strstr(run.out, "deliveries were lost; the first: message "), "%s", run.out);
+    load_release_run(&run);
+}
+
+Test(chatload, counts_one_duplicate)
+{
+    relay->duplicate_at = 2345;
+    RATED();
+    expect_status(1);
+    expect_counts();
+    cr_expect_eq(relay->duplicated, 1);
+    load_release_run(&run);
+}
+
+Test(chatload, counts_two_that_are_swapped_as_one_reordered)
+{
+    relay->swap_at = 3456;
+    RATED();
+    expect_status(1);
+    expect_counts();
+    cr_expect_eq(relay->swapped, 1);
+    load_release_run(&run);
+}
+
+Test(chatload, counts_everything_at_once_without_a_schedule)
+{
+    relay->drop_every = 1000;
+    relay->duplicate_at = 1234;
+    relay->swap_at = 2345;
+    start_relay();
+    load_run(&run, address, "--proto", "raw", "--clients", "10", "--senders", "3", "--duration",
+             "1s");
+    faulty_relay_stop(relay);
+    expect_status(1);
+    expect_counts();
+    cr_expect_gt(relay->deliveries, 5000);
+    load_release_run(&run);
+}
+
+/* Whoever measures from when a message was sent sees one slow message; from when they were due,
+ * half a second's worth of them. */
+Test(chatload, a_freeze_of_half_a_second_shows_in_the_tail_at_a_fixed_rate)
+{
+    relay->freeze_at = 600;
+    RATED("--fail-if", "p999>400ms");
+    expect_status(1);
+    expect_counts();
+    cr_expect_eq(relay->frozen, 1);
+    cr_expect_geq(load_figure(&run, "p999_us"), 450000);
+    cr_expect_geq(load_figure(&run, "p90_us"), 300000);
+    cr_expect_not_null(strstr(run.out, "FAILED: p999>400ms"), "%s", run.out);
+    load_release_run(&run);
+}
+
+Test(chatload, a_limit_that_holds_changes_nothing)
+{
+    RATED("--fail-if", "p50>30s", "--fail-if", "rate<1", "--burst", "10", "--size", "200");
+    expect_status(0);
+    expect_counts();
+    load_release_run(&run);
+}
+
+Test(chatload, a_relay_that_relays_nothing_is_told_apart_from_one_that_loses)
+{
+    start_relay();
+    kill(relay->pid, SIGSTOP);
+    load_run(&run, address, "--proto", "raw", "--clients", "3", "--senders", "1");
+    kill(relay->pid, SIGCONT);
+    faulty_relay_stop(relay);
+    expect_status(1);
+    expect_complaint("it doesn't relay lines: 2 of 2 clients heard nothing");
+    load_release_run(&run);
+}
+
+Test(chatload, loads_a_chatd_that_it_spawns_and_stops)
+{
+    char *html = scratch_path("report.html");
+    load_run(&run, "--spawn", chatd("--rate 0"), "--clients", "40", "--rooms", "4", "--duration",
+             "500ms", "--html", html);
+    expect_status(0);
+    expect_figure("lost", 0);
+    expect_figure("expected", load_figure(&run, "delivered"));
+    cr_expect_gt(load_figure(&run, "rate"), 100);
+    cr_expect_not_null(strstr(run.json, "\"cpu_us_per_delivery\": "), "%s", run.json);
+    cr_expect_null(strchr(run.out, '\x1b'), "escape codes: %s", run.out);
+    free(html);
+    load_release_run(&run);
+}
+
+Test(chatload, names_rate_0_where_chatd_holds_the_senders_back)
+{
+    load_run(&run, "--spawn", chatd(""), "--clients", "10", "--senders", "3", "--duration", "3s");
+    expect_status(0);
+    cr_expect_not_null(strstr(run.out, "--rate 0"), "%s%s", run.out, run.err);
+    load_release_run(&run);
+}
+
+Test(chatload, says_nothing_of_a_rate_where_there_is_none)
+{
+    load_run(&run, "--spawn", chatd("--rate 0"), "--clients", "10", "--senders", "3", "--duration",
+             "1s");
+    expect_status(0);
+    cr_expect_null(strstr(run.out, "--rate 0"), "%s", run.out);
+    load_release_run(&run);
+}
+
+Test(chatload, people_who_misbehave_are_not_counted)
+{
+    load_run(&run, "--spawn", chatd("--rate 0"), "--clients", "20", "--senders", "5", "--stalled",
+             "5", "--churn", "5", "--duration", "1s");
+    expect_status(0);
+    expect_figure("lost", 0);
+    expect_figure("expected", load_figure(&run, "sent") * 19);
+    expect_figure("delivered", load_figure(&run, "expected"));
+    cr_expect_geq(load_figure(&run, "visits"), 5);
+    load_release_run(&run);
+}
+
+/* The processes that `command`, a word of theirs, is found in. */
+static bool somebody_runs(pid_t pid)
+{
+    return kill(pid, 0) == 0 || errno != ESRCH;
+}
+
+Test(chatload, an_interrupt_ends_both_and_still_reports)
+{
+    char *pid_path = scratch_path("pid");
+    char command[600];
+    int pid = 0;
+    snprintf(command, sizeof(command), "echo $$ >%s; exec %s", pid_path, chatd("--rate 0"));
+    load_start(&run, "--spawn", command, "--clients", "20", "--duration", "60s");
+    load_await(&run, "\nmeasuring ");
+    FILE *file = fopen(pid_path, "r");
+    cr_assert_not_null(file);
+    cr_assert_eq(fscanf(file, "%d", &pid), 1);
+    (void)fclose(file); /* it was only read */
+    cr_assert(somebody_runs(pid));
+    kill(run.pid, SIGINT);
+    load_finish(&run);
+    expect_status(0);
+    cr_expect_not_null(strstr(run.out, "the run was interrupted"), "%s", run.out);
+    cr_expect_gt(load_figure(&run, "delivered"), 0);
+    cr_expect_not(somebody_runs(pid));
+    free(pid_path);
+    load_release_run(&run);
+}
+
+Test(chatload, a_server_that_dies_is_a_failed_run)
+{
+    load_run(&run, "--spawn", "(sleep 1; kill $$) & exec build/chatd --rate 0", "--clients", "5",
+             "--senders", "2", "--duration", "20s");
+    expect_status(1);
+    load_release_run(&run);
+}
+
+/* Starts that fail. */
+
+Test(chatload, a_refused_connection_is_one_line_with_address_and_cause)
+{
+    load_run(&run, "127.0.0.1:1", "--clients", "50");
+    expect_status(1);
+    expect_complaint("127.0.0.1:1: client ");
+    expect_complaint("Connection refused");
+    load_release_run(&run);
+}
+
+Test(chatload, a_full_server_is_one_line_with_its_own_words)
+{
+    load_run(&run, "--spawn", chatd("--max-clients 5"), "--clients", "6", "--senders", "1");
+    expect_status(1);
+    expect_complaint("server full");
+    load_release_run(&run);
+}
+
+Test(chatload, a_command_that_does_not_start_is_one_line)
+{
+    load_run(&run, "--spawn", "exit 3;");
+    expect_status(1);
+    expect_complaint("it ended before it was listening");
+    load_release_run(&run);
+}
+
+Test(chatload, too_few_descriptors_are_one_line)
+{
+    load_limit_descriptors(64);
+    load_run(&run, "127.0.0.1:1", "--clients", "100");
+    expect_status(1);
+    expect_complaint("132 descriptors are needed and 64 are allowed");
+    load_release_run(&run);
+}
+
+Test(chatload, a_report_that_cannot_be_written_is_told_before_the_run)
+{
+    load_run(&run, "127.0.0.1:1", "--html", "/nowhere/at/all.html");
+    expect_status(1);
+    expect_complaint("/nowhere/at/all.html: No such file");
+    load_release_run(&run);
+}
+
+Test(chatload, a_usage_error_is_one_line_and_status_2)
+{
+    load_run(&run, "--clients", "none");
+    expect_status(2);
+    expect_complaint("--clients: 'none' is not accepted");
+    cr_expect_str_empty(run.out);
+    load_release_run(&run);
+}
