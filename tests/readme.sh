@@ -1,6 +1,6 @@
 #!/bin/bash
-# What the pages say holds: the program in README.md is the one in reactor/examples, it compiles
-# against the library alone and does what it says; links lead somewhere; the options, the commands
+# What the pages say holds: the programs in README.md are those in reactor/examples, they compile
+# against the library alone and do what they say; links lead somewhere; the options, the commands
 # and the tests that are named exist. Prints TAP; CHATD names the server, BUILD the directory of
 # the library.
 set -u
@@ -76,27 +76,59 @@ talk() # COUNT
     exec 3>&-
 }
 
-check_echo()
+# The program that README.md shows is the one in reactor/examples, and compiles by itself.
+check_program() # NAME LINES
 {
-    block README.md '/* echo: ' >"$directory/echo.c"
-    same 'the program in README.md is reactor/examples/echo.c' "$directory/echo.c" \
-        reactor/examples/echo.c
-    [ "$(wc -l <"$directory/echo.c")" -lt 40 ]
-    report $? 'it has less than 40 lines'
+    local name=$1 lines=$2
+    block README.md "/* $name: " >"$directory/$name.c"
+    same "the $name in README.md is reactor/examples/$name.c" "$directory/$name.c" \
+        "reactor/examples/$name.c"
+    [ "$(wc -l <"$directory/$name.c")" -lt "$lines" ]
+    report $? "$name has less than $lines lines"
     # An instrumented library needs the flags it was made with.
     grep -o -e '-fsanitize=[a-z,]*' "$build/flags" >"$directory/flags"
     # shellcheck disable=SC2046 # one word a flag
-    ${CC:-cc} -I. $(cat "$directory/flags") -o "$directory/echo" "$directory/echo.c" \
+    ${CC:-cc} -I. $(cat "$directory/flags") -o "$directory/$name" "$directory/$name.c" \
         "$build/libreactor.a" 2>"$directory/errors"
-    report $? 'it compiles with the library alone' || sed 's/^/# /' "$directory/errors"
-    start 'echo on' "$directory/echo"
-    report $? 'it says where it listens' || return
+    report $? "$name compiles with the library alone" || sed 's/^/# /' "$directory/errors"
+    start "$name on" "$directory/$name"
+    report $? "$name says where it listens"
+}
+
+check_echo()
+{
+    check_program echo 40 || return
     seq 2000 >"$directory/said"
     talk 2000 <"$directory/said" >"$directory/heard"
-    same 'it sends every line back, in order' "$directory/said" "$directory/heard"
+    same 'echo sends every line back, in order' "$directory/said" "$directory/heard"
     printf 'a line that ends with CR LF\r\n' | talk 1 >"$directory/heard"
     [ "$(cat "$directory/heard")" = 'a line that ends with CR LF' ]
-    report $? 'it serves the next one'
+    report $? 'echo serves the next one'
+    stop
+}
+
+# Reads a line from a descriptor: is it this one?
+hears() # DESCRIPTOR LINE
+{
+    local line
+    IFS= read -r -t "$limit" line <&"$1" && [ "$line" = "$2" ]
+}
+
+# Two guests. That nobody hears himself shows in each one's next line being another's.
+check_chat()
+{
+    check_program chat 60 || return
+    exec 4<>"/dev/tcp/127.0.0.1/$port"
+    exec 5<>"/dev/tcp/127.0.0.1/$port"
+    hears 4 'guest 2: (comes in)'
+    report $? 'a guest of chat hears who comes in'
+    echo 'hello, two' >&4
+    hears 5 'guest 1: hello, two' && echo 'hello, one' >&5 && hears 4 'guest 2: hello, one'
+    report $? 'two guests of chat hear each other, and not themselves'
+    exec 5>&-
+    hears 4 'guest 2: (leaves)'
+    report $? 'a guest of chat hears who leaves'
+    exec 4>&-
     stop
 }
 
@@ -175,6 +207,7 @@ check_commands()
 }
 
 check_echo
+check_chat
 for page in README.md chat/README.md reactor/README.md reactor/book/*.md; do
     check_links "$page"
     check_places "$page"
