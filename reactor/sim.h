@@ -130,6 +130,10 @@ const char *sim_peer_text(struct sim_peer *peer);
 size_t sim_peer_text_bytes(struct sim_peer *peer);
 void sim_peer_forget(struct sim_peer *peer);
 
+/* When something under way to a peer arrives next; TIME_NEVER: nothing is. It is no event for the
+ * program, so poll_wait passes over it: a test whose peers answer puts its limit there. */
+int64_t sim_peers_next_ns(const struct sim *sim);
+
 /* Stops reading: from now on the socket's buffers fill. Reading again takes all that is there. */
 void sim_peer_stall(struct sim_peer *peer);
 void sim_peer_resume(struct sim_peer *peer);
@@ -208,6 +212,11 @@ enum sim_call {
  * with a run that answers sim_failed_call(sim) != NULL goes through all of them. A connection that
  * failed is dead afterwards, as in reality; poll_wait, signals_read and close never fail. */
 void sim_fail_nth(struct sim *sim, uint64_t nth, unsigned which);
+
+/* Lets the coming calls of one kind answer, in turn, what the `count` `answers` say: 0: as it would
+ * anyway, and nothing else makes it fail; -errno: that. They are not copied. Another set replaces
+ * what is left. poll_wait, signals_read and close can't be told what to answer. */
+void sim_answer(struct sim *sim, enum sim_call call, const int *answers, size_t count);
 
 /* The last failure that was made, like "accept: EMFILE"; NULL: none since sim_fail_nth. */
 const char *sim_failed_call(const struct sim *sim);

@@ -106,6 +106,14 @@ static int asked_error(const struct sim *sim, enum sim_call call)
     return *error;
 }
 
+/* The next of the answers that sim_answer laid down for this call. */
+static int canned_answer(struct sim *sim, enum sim_call call)
+{
+    int answer = *sim->canned[call].answers++;
+    sim->canned[call].left--;
+    return answer < 0 ? fail(sim, call, -answer) : 0;
+}
+
 int sim_enter(struct sim *sim, enum sim_call call)
 {
     const int *errors = kinds[call].errors;
@@ -113,6 +121,8 @@ int sim_enter(struct sim *sim, enum sim_call call)
     if (!errors[0])
         return 0;
     sim->calls++;
+    if (sim->canned[call].left > 0)
+        return canned_answer(sim, call);
     int asked = asked_error(sim, call);
     if (asked)
         return fail(sim, call, asked);
@@ -128,6 +138,14 @@ void sim_fail_nth(struct sim *sim, uint64_t nth, unsigned which)
     sim->fail_at = nth ? sim->calls + nth : 0;
     sim->fail_which = which;
     sim->failed[0] = '\0';
+}
+
+void sim_answer(struct sim *sim, enum sim_call call, const int *answers, size_t count)
+{
+    if (!kinds[call].errors[0])
+        sim_die(sim, "%s can't be told what to answer", kinds[call].name);
+    sim->canned[call].answers = answers;
+    sim->canned[call].left = count;
 }
 
 const char *sim_failed_call(const struct sim *sim)

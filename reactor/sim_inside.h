@@ -134,6 +134,10 @@ struct sim {
     uint64_t fail_at; /* the value of `calls` that fails; 0: none */
     unsigned fail_which;
     char failed[48]; /* "" : none */
+    struct {
+        const int *answers; /* those not given yet */
+        size_t left;
+    } canned[SIM_CALLS];
 
     size_t live_blocks;
     size_t live_bytes;

@@ -112,6 +112,11 @@ void sim_peer_forget(struct sim_peer *peer)
     sim_bytes_clear(&peer->text);
 }
 
+int64_t sim_peers_next_ns(const struct sim *sim)
+{
+    return sim_wire_next_ns(sim, SIM_TO_PEERS);
+}
+
 void sim_peer_stall(struct sim_peer *peer)
 {
     peer->stalled = true;
