@@ -144,75 +144,72 @@ int stream_drain(struct task *task, struct stream *stream, size_t low_bytes)
 
 /* Reading. */
 
-/* What to read into; NULL where there is no memory for it. */
-static char *input_room(struct stream *stream, size_t size)
+/* No more comes: the input has ended, or the connection is lost. */
+static bool is_over(const struct stream *stream)
 {
-    if (buffer_reserve(&stream->input, sys_of(stream), size) < 0)
-        return NULL;
-    return buffer_tail(&stream->input);
+    return stream->error || (stream->flags & STREAM_ENDED);
 }
 
-/* One read. Short of EAGAIN, the level is cleared only by a read that came back short where no end
- * and no error was announced: data and the end of input can come in one event, and no second one
- * follows. */
-static void receive(struct stream *stream, size_t size)
+/* Whether there may be something to read. */
+static bool is_ready(const struct stream *stream)
 {
-    struct sys *sys = sys_of(stream);
-    struct descriptor *descriptor = &stream->descriptor;
-    char *room = input_room(stream, size);
-    if (!room) {
-        stream_fail(stream, -ENOMEM);
-        return;
-    }
-    ssize_t got = sys->receive(sys, descriptor->fd, room, size);
-    bool announced = descriptor->ready & (SYS_HANGUP | SYS_ERROR);
-    if (got == -EAGAIN || (got > 0 && (size_t)got < size && !announced))
-        descriptor->ready &= ~SYS_INPUT;
-    if (got == -EAGAIN)
-        return;
-    stream->flags |= STREAM_PROGRESS;
-    if (got > 0) {
-        buffer_commit(&stream->input, (size_t)got);
-        stream->hub->loop->read_budget_bytes -= (size_t)got;
-    } else if (got == 0) {
-        stream->flags |= STREAM_ENDED;
-    } else {
-        stream_fail(stream, (int)got);
-    }
+    return (stream->descriptor.ready & SYS_INPUT) && !is_over(stream);
 }
 
-/* Whether this stream may read in this turn: once, and while the turn's budget lasts. */
-static bool may_read(struct stream *stream, size_t size)
+/* Whether to read now. In one turn a stream may once, and while the turn's budget lasts. */
+static bool may_read(const struct task *task, struct stream *stream, size_t size)
 {
-    struct loop *loop = stream->hub->loop;
+    const struct loop *loop = stream->hub->loop;
+    if (!is_ready(stream) || task_cancelled(task))
+        return false;
     if (stream->read_turn == (uint32_t)loop->turn || loop->read_budget_bytes < size)
         return false;
     stream->read_turn = (uint32_t)loop->turn;
     return true;
 }
 
-/* Reads more, behind what there is, if there is anything to read. */
-static void read_more(struct task *task, struct stream *stream, size_t size)
+/* One read. Returns how much it was: 0 for nothing, the end or an error, which are noted. Short of
+ * EAGAIN, the level is cleared only by a read that came back short where no end and no error was
+ * announced: data and the end of input can come in one event, and no second one follows. */
+static size_t receive(struct stream *stream, char *room, size_t size)
 {
-    if (!(stream->descriptor.ready & SYS_INPUT) || stream->error ||
-        (stream->flags & STREAM_ENDED) || task_cancelled(task))
+    struct sys *sys = sys_of(stream);
+    struct descriptor *descriptor = &stream->descriptor;
+    ssize_t got = sys->receive(sys, descriptor->fd, room, size);
+    bool announced = descriptor->ready & (SYS_HANGUP | SYS_ERROR);
+    if (got == -EAGAIN || (got > 0 && (size_t)got < size && !announced))
+        descriptor->ready &= ~SYS_INPUT;
+    if (got > 0) {
+        stream->hub->loop->read_budget_bytes -= (size_t)got;
+        return (size_t)got;
+    }
+    if (got == 0)
+        stream->flags |= STREAM_ENDED | STREAM_PROGRESS;
+    else if (got != -EAGAIN)
+        stream_fail(stream, (int)got);
+    return 0;
+}
+
+/* Reads more, behind what there is. */
+static void read_more(const struct task *task, struct stream *stream, size_t size)
+{
+    if (!may_read(task, stream, size))
         return;
-    if (may_read(stream, size))
-        receive(stream, size);
+    if (buffer_reserve(&stream->input, sys_of(stream), size) < 0)
+        stream_fail(stream, -ENOMEM);
     else
-        task_wake(task); /* ready, but not in this turn */
+        buffer_commit(&stream->input, receive(stream, buffer_tail(&stream->input), size));
 }
 
 /* Waits for `ready`, or for the end of the input or of the connection. */
 static int wait_input(struct task *task, struct stream *stream, bool ready)
 {
-    bool over = stream->error || (stream->flags & STREAM_ENDED);
-    if (!ready)
+    if (!ready) {
         buffer_trim(&stream->input, sys_of(stream));
-    /* What was read held no whole line, and its end was announced with it: no event tells again. */
-    if (!ready && !over && (stream->descriptor.ready & SYS_INPUT))
-        task_wake(task);
-    int rc = task_wait(task, &stream->waiting, ready || over);
+        if (is_ready(stream))
+            task_wake(task); /* in the next turn, for no event tells of it again */
+    }
+    int rc = task_wait(task, &stream->waiting, ready || is_over(stream));
     if (rc < 0)
         return rc;
     if (ready)
@@ -294,11 +291,22 @@ int stream_read_line(struct task *task, struct stream *stream, size_t max, char 
 
 /* Ending. */
 
-/* Waits until anything moved since the last time, dropping what comes in. */
+/* Reads and drops; without memory, for the end of a connection must not depend on it. */
+static void drop_input(const struct task *task, struct stream *stream)
+{
+    char dropped[STREAM_READ_BYTES];
+    buffer_release(&stream->input, sys_of(stream));
+    if (may_read(task, stream, sizeof(dropped)))
+        (void)receive(stream, dropped, sizeof(dropped));
+}
+
+/* Waits until something was sent, or the peer has closed. What it says meanwhile is dropped and is
+ * no progress: who only talks is not to be waited for. */
 static int stir(struct task *task, struct stream *stream)
 {
-    read_more(task, stream, STREAM_READ_BYTES);
-    buffer_release(&stream->input, sys_of(stream));
+    drop_input(task, stream);
+    if (is_ready(stream))
+        task_wake(task);
     stream->flags |= STREAM_DRAINING;
     int rc = task_wait(task, &stream->waiting, stream->error || (stream->flags & STREAM_PROGRESS));
     if (rc == 0)
@@ -328,6 +336,16 @@ static void shut_when_sent(struct stream *stream)
         stream_fail(stream, rc);
 }
 
+/* Whether the peer has acknowledged something since the last look: all that moves once everything
+ * is in the kernel's hands. */
+static bool acknowledged(struct stream_finish *self, const struct stream *stream)
+{
+    struct sys *sys = sys_of(stream);
+    int before = self->unsent_bytes;
+    self->unsent_bytes = sys->unsent(sys, stream->descriptor.fd);
+    return self->unsent_bytes < before;
+}
+
 /* Judges an await that ended: whether to go on, and after which pause to look again. */
 static bool still_moving(struct stream_finish *self, int64_t now_ns, bool moved)
 {
@@ -352,7 +370,8 @@ int stream_finish(struct task *task, struct stream_finish *const self, struct st
         bool pause_over = task_deadline_close(task, &self->deadline);
         if (self->rc < 0 && !pause_over)
             TASK_RETURN(self->rc);
-        if (!still_moving(self, task->loop->now_ns, self->rc == 0))
+        bool moved = acknowledged(self, stream) || self->rc == 0;
+        if (!still_moving(self, task->loop->now_ns, moved))
             TASK_RETURN(-ETIMEDOUT);
     }
     TASK_RETURN(stream->error);

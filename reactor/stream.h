@@ -26,7 +26,7 @@
 enum stream_flag {
     STREAM_ENDED = 1, /* the peer sends no more */
     STREAM_SHUT = 2, /* we send no more */
-    STREAM_PROGRESS = 4, /* something was sent or received; cleared by who watches it */
+    STREAM_PROGRESS = 4, /* something was sent, or the peer closed; cleared by who watches it */
     STREAM_DRAINING = 8 /* somebody waits for the outbox to be sent */
 };
 
@@ -100,14 +100,16 @@ struct stream_finish {
     int64_t linger_ns; /* how long without progress is too long; TIME_NEVER: until cancelled */
     int64_t moved_ns; /* when there last was progress */
     int64_t pause_ns; /* until the next look at what is unacknowledged */
+    int unsent_bytes; /* at the last look */
     struct deadline deadline;
 };
 
 /*
  * Ends a connection so that what was sent arrives: sends all that is owed, shuts down, reads and
  * drops what still comes, and returns when the peer closed or acknowledged everything. A close()
- * alone with input unread would make the kernel throw away what it has accepted, tcp(7). Returns 0,
- * -ETIMEDOUT after `linger_ns` without progress, the connection's -errno, or -ECANCELED.
+ * alone with input unread would make the kernel throw away what it has accepted, tcp(7). Needs no
+ * memory. Returns 0, -ETIMEDOUT after `linger_ns` in which the peer took nothing, the connection's
+ * -errno, or -ECANCELED.
  * The stream must still be closed. May suspend.
  */
 TASK_AWAITABLE int stream_finish(struct task *task, struct stream_finish *self,
