@@ -14,8 +14,8 @@ Test(chatload_message, what_is_written_is_read)
     for (int round = 0; round < 10000; round++) {
         struct message written = {
             .from = stage_random(&seed, MESSAGE_FROM_MAX + 1),
-            .number = stage_random(&seed, MESSAGE_NUMBER_MAX),
-            .due_ns = (int64_t)stage_random(&seed, UINT32_MAX) * 1000000 + round,
+            .number = stage_random(&seed, MESSAGE_NUMBER_MAX + UINT32_C(1)),
+            .due_ns = (int64_t)stage_random(&seed, UINT32_MAX) * 65536 + round,
         };
         struct message read;
         message_write(&written, tag, text, sizeof(text));
@@ -30,7 +30,7 @@ Test(chatload_message, holds_nothing_that_a_server_would_change)
 {
     char tag[MESSAGE_TAG_BYTES];
     char text[64];
-    struct message message = {.from = MESSAGE_FROM_MAX, .number = 63, .due_ns = INT64_MAX >> 10};
+    struct message message = {.from = MESSAGE_FROM_MAX, .number = 63, .due_ns = INT64_MAX >> 15};
     message_tag(UINT32_MAX, tag);
     message_write(&message, tag, text, sizeof(text));
     cr_assert_neq(text[0], '/');

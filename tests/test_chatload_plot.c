@@ -33,7 +33,7 @@ Test(chatload_plot, lines_stay_within_their_axes)
         for (int i = 0; i < 4; i++) {
             double x = strtod(at, &at);
             double y = strtod(at + 1, &at);
-            cr_expect(x >= 78 && x <= 620, "x is %g", x);
+            cr_expect(x >= 78 && x <= 604, "x is %g", x);
             cr_expect(y >= 12 && y <= 220, "y is %g", y);
         }
         page_release(&page);

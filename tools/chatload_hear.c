@@ -22,8 +22,9 @@ static void hear_message(struct user *user, const struct message *message, int64
     }
     if (!check_hear(&load->check, &user->ear, slot, message->number))
         return;
-    if (message->due_ns >= load->from_ns && message->due_ns < load->until_ns)
-        histogram_record(&load->recent, now_ns - message->due_ns);
+    int64_t due_ns = load->epoch_ns + message->due_ns;
+    if (due_ns >= load->from_ns && due_ns < load->until_ns)
+        histogram_record(&load->recent, now_ns - due_ns);
     if (user->watched && user->watched->from == message->from)
         sender_acknowledge(user->watched, message->number);
 }

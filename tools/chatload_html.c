@@ -57,9 +57,10 @@ static const char *as_microseconds(char text[FIGURE_TEXT], double value)
     return text;
 }
 
-static const char *as_bytes(char text[FIGURE_TEXT], double value)
+static const char *as_mebibytes(char text[FIGURE_TEXT], double value)
 {
-    return text_bytes(text, (uint64_t)value);
+    snprintf(text, FIGURE_TEXT, "%.4g MiB", value);
+    return text;
 }
 
 /* The plots. */
@@ -104,7 +105,7 @@ static double value_of(enum course course, const struct sample *before, const st
                    ? (double)(sample->server_cpu_ns - before->server_cpu_ns) / delivered / NS_PER_US
                    : 0;
     case COURSE_MEMORY:
-        return (double)sample->server_bytes;
+        return (double)sample->server_bytes / (1024 * 1024);
     }
     return 0;
 }
@@ -224,7 +225,7 @@ void report_html(struct page *page, const struct result *result)
     add_latency_course(page, result);
     if (result->server_known) {
         add_course(page, result, "Server CPU a delivery", COURSE_CPU, as_microseconds);
-        add_course(page, result, "Server memory", COURSE_MEMORY, as_bytes);
+        add_course(page, result, "Server memory", COURSE_MEMORY, as_mebibytes);
     }
     page_add(page, "</body></html>\n");
 }

@@ -11,8 +11,9 @@
 #include "tools/chatload_sender.h"
 #include "tools/chatload_user.h"
 
-/* Part of the ports of an address is left to others: connections that linger, other programs. */
-#define PORT_SHARE(ports) ((ports)*2 / 3)
+/* Part of the ports of an address is left to others; and beyond half of them the kernel takes longer
+ * and longer to find a free one. */
+#define PORT_SHARE(ports) ((ports)*2 / 5)
 
 void load_init(struct load *load, struct loop *loop, const struct settings *settings)
 {
@@ -23,6 +24,7 @@ void load_init(struct load *load, struct loop *loop, const struct settings *sett
         .ports_per_source = PORT_SHARE(host_local_ports()),
         .from_ns = TIME_NEVER,
         .until_ns = TIME_NEVER,
+        .epoch_ns = loop->now_ns,
     };
     stream_hub_init(&load->hub, loop, NULL);
     check_init(&load->check, loop->sys);

@@ -37,6 +37,7 @@ struct load {
     char address_text[SYS_ADDRESS_TEXT];
     char tag[MESSAGE_TAG_BYTES];
     char *text; /* room for one message and its newline */
+    int64_t epoch_ns; /* messages say when they were due since then */
 
     struct user *users; /* settings->clients of them; NULL before load_open */
     struct sender *senders;

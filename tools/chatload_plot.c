@@ -5,7 +5,7 @@
 #define WIDTH 640.0
 #define HEIGHT 250.0
 #define LEFT 78.0
-#define RIGHT 20.0
+#define RIGHT 36.0
 #define TOP 12.0
 #define BOTTOM 30.0
 

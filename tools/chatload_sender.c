@@ -19,7 +19,11 @@ void sender_say(struct sender *sender, int64_t due_ns)
 {
     struct load *load = sender->load;
     size_t size = load->settings->size_bytes;
-    struct message message = {.from = sender->from, .number = sender->next, .due_ns = due_ns};
+    struct message message = {
+        .from = sender->from,
+        .number = sender->next,
+        .due_ns = due_ns - load->epoch_ns,
+    };
     if (!sender->user->in || sender->next == MESSAGE_NUMBER_MAX)
         return;
     message_write(&message, load->tag, load->text, size);
