@@ -1,0 +1,117 @@
+#!/bin/bash
+# reactor/examples/jobs, driven with nc: a job arrives, one is tried again until somebody listens,
+# one becomes a dead letter, and on TERM what was taken is finished. Prints TAP; BUILD is the
+# directory of the programs.
+set -u
+
+limit=10 # seconds until something expected counts as missing
+jobs=${BUILD:-build}/reactor/examples/jobs
+directory=$(mktemp -d /tmp/chatd-jobs-XXXXXX)
+number=0
+running=
+
+clean_up()
+{
+    # shellcheck disable=SC2086 # one word a process
+    [ -z "$running" ] || kill $running 2>/dev/null
+    rm -rf "$directory"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+report() # STATUS NAME: the result of a check
+{
+    number=$((number + 1))
+    [ "$1" = 0 ] && echo "ok $number - $2" || echo "not ok $number - $2"
+    return "$1"
+}
+
+# Runs a command until it succeeds, for $limit seconds at most.
+eventually() # COMMAND...
+{
+    local end=$((SECONDS + limit))
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.02
+    done
+}
+
+holds() # FILE PATTERN: the file has a line that is PATTERN
+{
+    grep -qx -e "$2" "$1"
+}
+
+# A job processor that writes to a file; $server and $port are where it is.
+start() # FILE
+{
+    "$jobs" >"$1" 2>&1 &
+    server=$!
+    running="$running $server"
+    eventually grep -q 'jobs on' "$1" && port=$(sed -n 's/jobs on .*://p' "$1")
+}
+
+# Says a line to the server and prints what it answers, until a line that begins like END.
+ask() # LINE END
+{
+    local answer
+    exec 3<>"/dev/tcp/127.0.0.1/$port" || return 1
+    echo "$1" >&3
+    while IFS= read -r -t "$limit" answer <&3; do
+        echo "$answer"
+        case $answer in "$2"*) break ;; esac
+    done
+    exec 3>&-
+}
+
+# Takes one connection at $where and writes what it says to a file.
+receive() # FILE
+{
+    nc -N -l 127.0.0.1 "$where" >"$1" </dev/null &
+    running="$running $!"
+}
+
+# A port at which nobody listens: that of a server which has ended.
+start "$directory/gone" && where=$port && kill "$server" && wait "$server"
+report $? 'without a job it ends at once on TERM'
+start "$directory/out"
+report $? 'it says where it listens' || exit
+
+ask "deliver $where first" '* job 1' >"$directory/answer"
+holds "$directory/answer" '\* job 1: queued: first'
+report $? 'a job is accepted'
+eventually holds "$directory/out" 'job 1: attempt 1: Connection refused' && receive "$directory/first"
+eventually holds "$directory/out" 'job 1: attempt [2-5]: done'
+report $? 'a job that fails is tried again until it is done'
+eventually holds "$directory/first" first
+report $? 'its text has arrived'
+
+ask "deliver $where second" '* job 2' >"$directory/answer"
+eventually holds "$directory/out" 'job 2: attempt 5: Connection refused'
+ask dead '* no more' >"$directory/answer"
+holds "$directory/answer" '\* job 2: Connection refused: second'
+report $? 'one that failed five times is a dead letter'
+ask 'do something' '* refused' >"$directory/answer"
+holds "$directory/answer" '\* refused'
+report $? 'what is no job is refused'
+
+# More than the crew of 3 and the queue of 4 hold; the last answer comes when there was room.
+for i in $(seq 9); do echo "deliver $where $i"; done | nc -N 127.0.0.1 "$port" >"$directory/many"
+[ "$(grep -c ': queued: ' "$directory/many")" = 9 ]
+report $? 'who submits too much waits'
+kill -TERM "$server"
+wait "$server"
+report $? 'TERM ends it'
+holds "$directory/out" '1 delivered, 10 dead letters' &&
+    [ "$(grep -c 'attempt 5: Connection refused' "$directory/out")" = 10 ]
+report $? 'and what was taken is done before'
+
+start "$directory/out"
+ask "deliver $where late" '* job 1' >"$directory/answer"
+eventually holds "$directory/out" 'job 1: attempt 1: Connection refused'
+kill -TERM "$server"
+eventually holds "$directory/out" draining
+kill -TERM "$server"
+wait "$server"
+holds "$directory/out" '0 delivered, 1 dead letters'
+report $? 'a second TERM waits for nothing'
+echo "1..$number"
