@@ -28,7 +28,9 @@ async def converse(name, reader, writer):
         text = line.decode(errors="replace").strip()
         if text == "/quit":
             return
-        if text:
+        if text.startswith("/ping"):
+            writer.write(f"* pong{text[5:]}\r\n".encode())
+        elif text:
             await announce(f"#lobby <{name}> {text}", writer)
 
 
