@@ -19,6 +19,7 @@ void task_start(struct task *task, struct loop *loop, const char *name, task_ste
 bool task_run_step(struct task *task)
 {
     assert(!task_ended(task));
+    const struct site *resumed_at = task->wake.callback.where;
     task->wake.callback.where = NULL;
     int result = task->step(task);
     if (result == TASK_PENDING) {
@@ -30,6 +31,7 @@ bool task_run_step(struct task *task)
     assert(!task->deadlines);
     assert(!task->shielded);
     task->result = result;
+    task->wake.callback.where = resumed_at;
     task->flags |= TASK_ENDED;
     loop_stop(task->loop, &task->wake);
     return true;

@@ -181,7 +181,8 @@ static inline bool task_ended(const struct task *task)
     return task->flags & TASK_ENDED;
 }
 
-/* Where the task is parked, NULL while it runs or before it started. */
+/* Where the task is parked, NULL while it runs or before it started. When it has ended: where it
+ * was parked last, which is as near as it can tell to where it failed. */
 static inline const struct site *task_where(const struct task *task)
 {
     return task->wake.callback.where;

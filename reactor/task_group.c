@@ -2,6 +2,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 void task_group_open(struct task_group *group, struct task *owner, const char *name,
                      enum group_policy policy)
@@ -69,6 +71,7 @@ static void run_child(struct callback *callback)
         return;
     }
     task->wake.callback.run = release_child;
+    task->wake.callback.where = NULL; /* its release is no part of that await */
     loop_reap(group->loop, &task->wake.callback);
 }
 
@@ -130,6 +133,66 @@ void task_group_match(struct task_group *group, int error, struct list *matched)
             list_remove(node);
             list_append(node, matched);
         }
+    }
+}
+
+int task_group_raise(struct task_group *group)
+{
+    assert(group->alive == 0);
+    if (list_empty(&group->failures))
+        return 0;
+    int error = task_of_sibling(group->failures.next)->result;
+    struct task_group *outer = group->owner->group;
+    struct list *node;
+    while ((node = list_pop(&group->failures))) {
+        if (outer->policy == GROUP_FAIL_FAST && !outer->release)
+            list_append(node, &outer->failures);
+    }
+    return error;
+}
+
+struct failure_printer {
+    const struct list *failures;
+    void (*print)(void *context, const char *line);
+    void *context;
+};
+
+static bool is_listed(const struct list *failures, const struct task *task)
+{
+    const struct list *node = failures->next;
+    while (node != failures && node != &task->sibling)
+        node = node->next;
+    return node != failures;
+}
+
+static void print_failure(const struct failure_printer *printer, const struct task *task, int depth)
+{
+    char line[256];
+    const char *name = task->wake.callback.name;
+    const struct site *where = task_where(task);
+    int length = snprintf(line, sizeof(line), "%*s%s: %s (%d)", 2 * depth, "", name,
+                          strerror(-task->result), -task->result);
+    if (where && length < (int)sizeof(line))
+        (void)snprintf(line + length, sizeof(line) - (size_t)length, "  %s:%d  %s", where->file,
+                       where->line, where->text);
+    printer->print(printer->context, line);
+    const struct list *node = printer->failures->next;
+    for (; node != printer->failures; node = node->next) {
+        const struct task *below = container_of(node, const struct task, sibling);
+        if (below->group->owner == task)
+            print_failure(printer, below, depth + 1);
+    }
+}
+
+void task_group_print(const struct list *failures, void (*print)(void *context, const char *line),
+                      void *context)
+{
+    const struct failure_printer printer = {failures, print, context};
+    for (const struct list *node = failures->next; node != failures; node = node->next) {
+        const struct task *task = container_of(node, const struct task, sibling);
+        const struct task *owner = task->group->owner;
+        if (!owner || !is_listed(failures, owner))
+            print_failure(&printer, task, 0);
     }
 }
 

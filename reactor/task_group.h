@@ -80,6 +80,23 @@ TASK_AWAITABLE int task_group_join(struct task *task, struct task_group *group);
  * by `sibling`: what `except*` does. What is left in group->failures is the rest. */
 void task_group_match(struct task_group *group, int error, struct list *matched);
 
+/*
+ * Hands what is left of a joined group's failures on up, into the group that its owner is a child
+ * of, where they stand before the owner's own. Returns the first's -errno, which the owner ends
+ * with, or 0 where none is left. In a group that keeps no failures they end here.
+ */
+int task_group_raise(struct task_group *group);
+
+/*
+ * Hands a list of failures to `print` as a tree, a line at a time without its newline, indented by
+ * two spaces a level: name, text of the error, errno, and the await at which it was last parked
+ * (none where it never was). Below a task that failed stand those it has raised. The tasks and the
+ * groups that were raised from must still be there: they are while they lie in the memory of
+ * children not yet released.
+ */
+void task_group_print(const struct list *failures, void (*print)(void *context, const char *line),
+                      void *context);
+
 /* The task on a list of children or failures. */
 static inline struct task *task_of_sibling(struct list *node)
 {

@@ -1,0 +1,160 @@
+/*
+ * Failures that go on up through nested groups, and how they are printed.
+ */
+#include "reactor/task_group.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/stage.h"
+
+TestSuite(task_failures, .init = stage_open, .fini = stage_close);
+
+/* Sleeps, and then fails with `error`, also where it is cancelled before; 0: it doesn't fail. */
+struct child {
+    struct task task;
+    struct frame frame;
+    int64_t sleep_ns;
+    int error;
+    int rc;
+};
+
+static int child_step(struct task *task)
+{
+    struct child *const self = container_of(task, struct child, task);
+
+    TASK_BEGIN();
+    TASK_AWAIT(self->rc, task_sleep(task, self->sleep_ns));
+    TASK_RETURN(self->error);
+    TASK_END();
+}
+
+/* A child that owns a group of two and hands their failures on up; one that is refused a
+ * connection is dealt with. */
+struct house {
+    struct task task;
+    struct frame frame;
+    struct task_group group;
+    struct child first;
+    struct child second;
+    struct list refused;
+    int rc;
+};
+
+static int house_step(struct task *task)
+{
+    struct house *const self = container_of(task, struct house, task);
+
+    TASK_BEGIN();
+    task_group_open(&self->group, task, "house", GROUP_FAIL_FAST);
+    cr_assert_eq(task_group_spawn(&self->group, &self->first.task, "first", child_step), 0);
+    cr_assert_eq(task_group_spawn(&self->group, &self->second.task, "second", child_step), 0);
+    TASK_AWAIT(self->rc, task_group_join(task, &self->group));
+    list_init(&self->refused);
+    task_group_match(&self->group, -ECONNREFUSED, &self->refused);
+    TASK_RETURN(task_group_raise(&self->group));
+    TASK_END();
+}
+
+/* A street of one house, and what is printed of its failures: without the places' lines. */
+struct street {
+    struct task task;
+    struct frame frame;
+    struct task_group group;
+    struct house house;
+    int rc;
+};
+
+static int street_step(struct task *task)
+{
+    struct street *const self = container_of(task, struct street, task);
+
+    TASK_BEGIN();
+    task_group_open(&self->group, task, "street", GROUP_FAIL_FAST);
+    cr_assert_eq(task_group_spawn(&self->group, &self->house.task, "house", house_step), 0);
+    TASK_AWAIT(self->rc, task_group_join(task, &self->group));
+    TASK_RETURN(0);
+    TASK_END();
+}
+
+static char printed[1024];
+
+static void print_line(void *context, const char *line)
+{
+    (void)context;
+    const char *place = strstr(line, "  tests/");
+    int length = place ? (int)(place - line) : (int)strlen(line);
+    const char *call = place ? strstr(place + 2, "  ") + 2 : "at its start";
+    size_t used = strlen(printed);
+    (void)snprintf(printed + used, sizeof(printed) - used, "%.*s, %s\n", length, line, call);
+}
+
+static void fail_street(struct street *street, int first, int second)
+{
+    street->house.first.error = first;
+    street->house.second.error = second;
+    street->house.second.sleep_ns = NS_PER_SECOND; /* it fails when it is cancelled */
+    cr_assert_eq(task_group_spawn(&cast, &street->task, "street", street_step), 0);
+    stage_settle();
+    stage_pass(NS_PER_MS);
+    cr_assert(task_ended(&street->task));
+}
+
+Test(task_failures, what_is_raised_stands_below_its_owner_when_printed)
+{
+    struct street street = {.rc = 1};
+
+    fail_street(&street, -EIO, -EPIPE);
+    cr_assert_eq(street.rc, -EIO);
+    cr_assert(list_empty(&street.house.group.failures));
+    task_group_print(&street.group.failures, print_line, NULL);
+    cr_assert_str_eq(printed, "house: Input/output error (5), task_group_join(task, &self->group)\n"
+                              "  first: Input/output error (5), task_sleep(task, self->sleep_ns)\n"
+                              "  second: Broken pipe (32), task_sleep(task, self->sleep_ns)\n");
+}
+
+Test(task_failures, only_what_was_not_matched_goes_on_up)
+{
+    struct street street = {.rc = 1};
+
+    fail_street(&street, -ECONNREFUSED, -EPIPE);
+    cr_assert_eq(street.house.task.result, -EPIPE);
+    task_group_print(&street.group.failures, print_line, NULL);
+    cr_assert_str_eq(printed, "house: Broken pipe (32), task_group_join(task, &self->group)\n"
+                              "  second: Broken pipe (32), task_sleep(task, self->sleep_ns)\n");
+    printed[0] = '\0';
+    task_group_print(&street.house.refused, print_line, NULL);
+    cr_assert_str_eq(printed, "first: Connection refused (111), "
+                              "task_sleep(task, self->sleep_ns)\n");
+}
+
+Test(task_failures, where_all_was_matched_nothing_has_failed)
+{
+    struct street street = {.rc = 1};
+
+    fail_street(&street, -ECONNREFUSED, 0);
+    cr_assert_eq(street.house.task.result, 0);
+    cr_assert_eq(street.rc, 0);
+    cr_assert(list_empty(&street.group.failures));
+}
+
+static int fail_at_once(struct task *task)
+{
+    (void)task;
+    return -EACCES;
+}
+
+Test(task_failures, a_failure_before_the_first_await_has_no_place)
+{
+    struct task_group group;
+    struct task task;
+
+    task_group_open(&group, NULL, "group", GROUP_FAIL_FAST);
+    group.loop = &loop;
+    cr_assert_eq(task_group_spawn(&group, &task, "ann", fail_at_once), 0);
+    stage_settle();
+    task_group_print(&group.failures, print_line, NULL);
+    cr_assert_str_eq(printed, "ann: Permission denied (13), at its start\n");
+}
