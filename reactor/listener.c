@@ -164,11 +164,19 @@ void listener_close(struct listener *listener)
     listener->spare = -1;
 }
 
+/* Before anybody is let in, or the next one for whom there is no place could not be told. */
+static void regain_spare(struct listener *listener)
+{
+    if (listener->spare < 0)
+        listener->spare = listener->loop->sys->socket(listener->loop->sys, AF_UNIX);
+}
+
 void listener_retry(struct listener *listener)
 {
     if (!listener->resting)
         return;
     listener->resting = false;
+    regain_spare(listener);
     wake_up(listener);
 }
 
@@ -185,21 +193,23 @@ static bool newcomers_own_trouble(int error)
            error == -EHOSTUNREACH || error == -EOPNOTSUPP || error == -ENETUNREACH;
 }
 
-/* Gives the spare descriptor up for one newcomer, so that it is told. False: there is no help. */
-static bool refuse_one(struct listener *listener)
+/* Gives the spare descriptor up for one newcomer, so that it is told. Returns -ECONNABORTED once
+ * that is done, for it is gone; or why it can't be, -EAGAIN where there is none. */
+static int refuse_one(struct listener *listener)
 {
     struct sys *sys = listener->loop->sys;
     struct sys_address peer;
     if (!listener->refuse || listener->spare < 0)
-        return false;
+        return -EMFILE;
     (void)sys->close(sys, listener->spare);
+    listener->spare = -1;
     int fd = sys->accept(sys, listener->descriptor.fd, &peer);
     if (fd >= 0) {
         listener->refuse(listener, fd);
         (void)sys->close(sys, fd);
     }
-    listener->spare = sys->socket(sys, AF_UNIX);
-    return fd >= 0;
+    regain_spare(listener);
+    return fd < 0 ? fd : -ECONNABORTED;
 }
 
 static void rest(struct listener *listener)
@@ -207,23 +217,22 @@ static void rest(struct listener *listener)
     listener->resting = true;
     loop_call_at(listener->loop, &listener->rest,
                  time_after(listener->loop->now_ns, LISTENER_REST_NS));
-    if (listener->spare < 0)
-        listener->spare = listener->loop->sys->socket(listener->loop->sys, AF_UNIX);
 }
 
-/* One newcomer: its descriptor; -EAGAIN where there is none for now; or the socket's own error. */
+/* One newcomer: its descriptor; -EAGAIN where there is none for now; or the socket's own error. The
+ * kernel looks for a free descriptor before it looks for a newcomer: without one, only the spare
+ * can tell that nobody is there. */
 static int accept_one(struct listener *listener, struct sys_address *peer)
 {
     struct sys *sys = listener->loop->sys;
     int fd = sys->accept(sys, listener->descriptor.fd, peer);
+    if (out_of_resources(fd))
+        fd = refuse_one(listener);
     if (fd == -EAGAIN)
         listener->descriptor.ready = 0;
-    if (out_of_resources(fd)) {
-        if (!refuse_one(listener))
-            rest(listener);
-        return -EAGAIN;
-    }
-    return newcomers_own_trouble(fd) ? -EAGAIN : fd;
+    if (out_of_resources(fd))
+        rest(listener);
+    return out_of_resources(fd) || newcomers_own_trouble(fd) ? -EAGAIN : fd;
 }
 
 /* Whether this turn has room for one more. */
@@ -247,5 +256,9 @@ int listener_accept(struct task *task, struct listener *listener, struct sys_add
             task_wake(task); /* there may be more, but not in this batch */
     }
     int rc = task_wait(task, &listener->waiting, fd != -EAGAIN);
-    return rc == 0 ? fd : rc;
+    if (rc < 0)
+        return rc;
+    if (listener->descriptor.ready)
+        wake_up(listener); /* there may be one for the next who waits, too */
+    return fd;
 }
