@@ -97,10 +97,10 @@ void stream_fail(struct stream *stream, int error);
 struct stream_finish {
     struct frame frame;
     int rc;
+    int unsent_bytes; /* at the last look */
+    uint32_t pause_ns; /* until the next look at what is unacknowledged */
     int64_t linger_ns; /* how long without progress is too long; TIME_NEVER: until cancelled */
     int64_t moved_ns; /* when there last was progress */
-    int64_t pause_ns; /* until the next look at what is unacknowledged */
-    int unsent_bytes; /* at the last look */
     struct deadline deadline;
 };
 
