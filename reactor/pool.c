@@ -129,7 +129,7 @@ static bool cut_short(const struct task *task, int rc)
     return (rc == -ECANCELED && task_cancelled(task)) || (rc == -ETIMEDOUT && task_expired(task));
 }
 
-/* The end of every lease that found an item: it is the task's, unless the pool was shut meanwhile. */
+/* The end of every lease that found an item: it is the task's, unless the pool was shut by now. */
 static int lend(struct pool_lease *self, struct pool *pool)
 {
     if (pool->shut) {
@@ -172,8 +172,8 @@ leave_place:
     TASK_END();
 }
 
-/* What most leases find: a place that nobody waits for and a good item. It asks the same questions in
- * the same order as the step above, for half its instructions. */
+/* What most leases find: a place that nobody waits for and a good item. It asks the same questions
+ * in the same order as the step above, for half its instructions. */
 static bool lease_at_once(struct task *task, struct pool_lease *self, struct pool *pool)
 {
     if (self->frame.resume || pool->idle_count == 0 || !list_empty(&pool->waiting.tasks) ||
