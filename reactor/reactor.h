@@ -13,6 +13,7 @@
 #include "reactor/batch.h"
 #include "reactor/breaker.h"
 #include "reactor/connect.h"
+#include "reactor/iterate.h"
 #include "reactor/listener.h"
 #include "reactor/once.h"
 #include "reactor/pool.h"
