@@ -1,6 +1,7 @@
 /* chatload as a whole: against a relay that makes mistakes, against chatd, and against nobody. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,26 @@ Test(chatload, a_freeze_of_half_a_second_shows_in_the_tail_at_a_fixed_rate)
     cr_expect_geq(load_figure(&run, "p999_us"), 450000);
     cr_expect_geq(load_figure(&run, "p90_us"), 300000);
     cr_expect_not_null(strstr(run.out, "FAILED: p999>400ms"), "%s", run.out);
+    load_release_run(&run);
+}
+
+/* A tenth of the messages was due while chatload itself stood still. */
+Test(chatload, says_when_it_was_late_itself_and_counts_from_when_messages_were_due)
+{
+    start_relay();
+    load_start(&run, address, "--proto", "raw", "--clients", "5", "--senders", "2", "--rate",
+               "1000", "--duration", "3s");
+    load_await(&run, "\nmeasuring ");
+    kill(run.pid, SIGSTOP);
+    (void)poll(NULL, 0, 300); /* nothing happens that could be waited for */
+    kill(run.pid, SIGCONT);
+    load_finish(&run);
+    faulty_relay_stop(relay);
+    expect_status(0);
+    expect_counts();
+    cr_expect_geq(load_figure(&run, "p99_us"), 200000);
+    cr_expect_geq(load_figure(&run, "late_messages"), 200);
+    cr_expect_not_null(strstr(run.out, "fell behind its schedule"), "%s", run.out);
     load_release_run(&run);
 }
 

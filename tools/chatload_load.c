@@ -11,8 +11,8 @@
 #include "tools/chatload_sender.h"
 #include "tools/chatload_user.h"
 
-/* Part of the ports of an address is left to others; and beyond half of them the kernel takes longer
- * and longer to find a free one. */
+/* Part of the ports of an address is left to others; and beyond half of them the kernel takes
+ * longer and longer to find a free one. */
 #define PORT_SHARE(ports) ((ports)*2 / 5)
 
 void load_init(struct load *load, struct loop *loop, const struct settings *settings)
