@@ -69,7 +69,8 @@ struct server {
 
 /*
  * Makes a server on `loop` that listens as `config` says; all three must outlive it. Returns 0, or
- * -errno with the cause in `problem`. Nothing is logged and nothing is accepted before it runs. May block for as long as a name server takes.
+ * -errno with the cause in `problem`. Nothing is logged and nothing is accepted before it runs. May
+ * block for as long as a name server takes.
  */
 int server_open(struct server *server, struct loop *loop, const struct config *config,
                 struct log *log, struct problem *problem);

@@ -31,9 +31,9 @@ extern struct hub hub;
 /* Told of what a reader takes, before the plan is accounted for; NULL. */
 extern void (*reader_took)(struct reader *reader, const char *bytes, size_t size);
 
-/* A suite's fixtures. The second crashes where anything is left: Criterion counts a crash in it, and
- * no failed assertion of its own. The rules are NULL at first but for a
- * gap, which is shown as "<3 lost>\n", with the name of the broadcast in front: "#r<3 lost>\n". */
+/* A suite's fixtures. The second crashes where anything is left: Criterion counts a crash in it,
+ * and no failed assertion of its own. The rules are NULL at first but for a gap, which is shown as
+ * "<3 lost>\n", with the name of the broadcast in front: "#r<3 lost>\n". */
 void audience_open(void);
 void audience_close(void);
 

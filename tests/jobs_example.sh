@@ -79,7 +79,8 @@ report $? 'it says where it listens' || exit
 ask "deliver $where first" '* job 1' >"$directory/answer"
 holds "$directory/answer" '\* job 1: queued: first'
 report $? 'a job is accepted'
-eventually holds "$directory/out" 'job 1: attempt 1: Connection refused' && receive "$directory/first"
+eventually holds "$directory/out" 'job 1: attempt 1: Connection refused' &&
+    receive "$directory/first"
 eventually holds "$directory/out" 'job 1: attempt [2-5]: done'
 report $? 'a job that fails is tried again until it is done'
 eventually holds "$directory/first" first

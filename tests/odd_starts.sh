@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts that a supervisor gets wrong: standard descriptors closed, or a disk that is full. Prints TAP;
-# CHATD names the server.
+# Starts that a supervisor gets wrong: standard descriptors closed, or a disk that is full. Prints
+# TAP; CHATD names the server.
 set -u
 chatd=${CHATD:-build/chatd}
 work=$(mktemp -d)

@@ -91,12 +91,13 @@ Test(flush, a_line_to_n_members_is_n_sends)
 
 Test(flush, the_lines_of_one_turn_are_one_send_a_member)
 {
-    char line[64];
     char all[8000] = "";
+    size_t length = 0;
     fill(&room, MEMBERS);
     for (int i = 0; i < 100; i++) {
-        (void)snprintf(line, sizeof(line), "#lobby <ann> line %d of a hundred in one turn\n", i);
-        strcat(all, line);
+        char *line = all + length;
+        length += (size_t)snprintf(line, sizeof(all) - length,
+                                   "#lobby <ann> line %d of a hundred in one turn\n", i);
         say(&room, line);
     }
     uint64_t before = sends();
@@ -246,8 +247,8 @@ Test(flush, a_turn_looks_at_so_many_members_and_no_more)
 
 /* --- coming and going --- */
 
-/* 150 members and a stranger, two lines, and a pass that is where it hurts: still to be served with the second line
- * are members 128 to 149 and, from the beginning again, 0 to 63. */
+/* 150 members and a stranger, two lines, and a pass that is where it hurts: still to be served with
+ * the second line are members 128 to 149 and, from the beginning again, 0 to 63. */
 static void stop_in_the_middle(void)
 {
     fill(&room, 150);

@@ -163,11 +163,12 @@ Test(plan, what_the_rule_skips_is_left_out)
 
 Test(plan, a_plan_has_no_more_segments_than_one_send_takes)
 {
-    char expected[2000] = "";
+    char expected[2000];
+    size_t length = 0;
     for (int i = 0; i < 100; i++) {
         reader_tell(&ann, "a\n");
         say(&lobby, &bob_lobby, "1\n");
-        strcat(expected, "a\n1\n");
+        length += (size_t)snprintf(expected + length, sizeof(expected) - length, "a\n1\n");
     }
     struct plan plan;
     plan_make(&plan, &ann.outbox, &hub);

@@ -164,9 +164,12 @@ Test(stream_lines, the_longest_line_that_fits_a_read)
 
 /* --- against a model, for every way of cutting --- */
 
+#define MODEL_BYTES 256
+
 /* What is to be read of `text`: what a reader would note. */
-static void model(const char *text, size_t max, char *expected)
+static void model(const char *text, size_t max, char expected[static MODEL_BYTES])
 {
+    char *const end = expected + MODEL_BYTES;
     while (*text) {
         const char *newline = strchr(text, '\n');
         size_t size = newline ? (size_t)(newline - text) : strlen(text);
@@ -174,7 +177,7 @@ static void model(const char *text, size_t max, char *expected)
         if (newline && size > 0 && text[size - 1] == '\r')
             size--;
         if (size > max) {
-            (void)sprintf(expected, "<%d>", -EMSGSIZE);
+            (void)snprintf(expected, (size_t)(end - expected), "<%d>", -EMSGSIZE);
             return;
         }
         memcpy(expected, text, size);
@@ -182,12 +185,12 @@ static void model(const char *text, size_t max, char *expected)
         expected += size + 1;
         text = next;
     }
-    strcpy(expected, "<0>");
+    (void)snprintf(expected, (size_t)(end - expected), "<0>");
 }
 
 static void read_as_modelled(const char *text, size_t max)
 {
-    char expected[256];
+    char expected[MODEL_BYTES];
     model(text, max, expected);
     must_read(max, text, strlen(text), expected);
 }
