@@ -24,7 +24,7 @@ static void open_check(void)
 static void end(uint32_t sent)
 {
     for (uint32_t slot = 0; slot < SENDERS; slot++)
-        check_end_of(&check, &ear, slot, slot == 0 ? sent : heard[slot].next);
+        check_end_of(&check, &ear, &heard[slot], slot == 0 ? sent : heard[slot].next);
     check_close(&check, &ear);
 }
 

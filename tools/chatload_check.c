@@ -134,37 +134,34 @@ void check_told(struct check *check, struct ear *ear, uint64_t lines)
     check->told += lines;
 }
 
-void check_end_of(struct check *check, struct ear *ear, uint32_t slot, uint32_t sent)
+void check_end_of(struct check *check, struct ear *ear, struct heard *heard, uint32_t sent)
 {
-    struct heard *heard = &ear->heard[slot];
     if (sent > heard->next)
         miss(check, ear, heard, sent);
 }
 
-/* The first number that this ear has not heard, for the example. */
-static bool first_missing(const struct check *check, const struct ear *ear, uint32_t *slot,
-                          uint32_t *number)
+/* Makes an example of the first that this ear has not heard, where there was room to note it. */
+static void note_first_missing(const struct check *check, const struct ear *ear,
+                               struct check_example *example)
 {
-    for (*slot = 0; *slot < ear->senders; (*slot)++) {
-        uint32_t hole = ear->heard[*slot].hole;
+    for (uint32_t slot = 0; slot < ear->senders; slot++) {
+        uint32_t hole = ear->heard[slot].hole;
         if (!hole)
             continue;
         while (check->holes[hole].older)
             hole = check->holes[hole].older;
-        *number = check->holes[hole].from;
-        return true;
+        *example =
+            (struct check_example){ear->receiver, sender_at(ear, slot), check->holes[hole].from};
+        return;
     }
-    return false;
 }
 
 void check_close(struct check *check, struct ear *ear)
 {
-    uint32_t slot;
-    uint32_t number;
     if (ear->missing <= ear->told)
         return;
     uint64_t lost = ear->missing - ear->told;
-    if (check->lost.count == 0 && first_missing(check, ear, &slot, &number))
-        check->lost.first = (struct check_example){ear->receiver, sender_at(ear, slot), number};
+    if (check->lost.count == 0)
+        note_first_missing(check, ear, &check->lost.first);
     check->lost.count += lost;
 }

@@ -94,8 +94,9 @@ static inline bool check_hear(struct check *check, struct ear *ear, uint32_t slo
 /* The server told this ear that it left `lines` out. */
 void check_told(struct check *check, struct ear *ear, uint64_t lines);
 
-/* The end: the sender at `slot` sent `sent` messages, and what of them was not heard is missing. */
-void check_end_of(struct check *check, struct ear *ear, uint32_t slot, uint32_t sent);
+/* The end: the sender of `heard`, one of the ear's table, sent `sent` messages, and what of them
+ * was not heard is missing. */
+void check_end_of(struct check *check, struct ear *ear, struct heard *heard, uint32_t sent);
 
 /* After check_end_of for each sender: what is missing and was not told is lost. */
 void check_close(struct check *check, struct ear *ear);

@@ -84,11 +84,9 @@ bool host_ended(pid_t pid, int *status)
 
 /* /proc. */
 
-/* Reads /proc/PID/NAME as a text. Its length, or -errno. */
-static ssize_t read_proc(pid_t pid, const char *name, char *text, size_t size)
+/* Reads a small file as a text. Its length, or -errno. */
+static ssize_t read_text(const char *path, char *text, size_t size)
 {
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
     FILE *file = fopen(path, "re");
     if (!file)
         return -errno;
@@ -98,6 +96,16 @@ static ssize_t read_proc(pid_t pid, const char *name, char *text, size_t size)
     return (ssize_t)length;
 }
 
+static ssize_t read_proc(pid_t pid, const char *name, char *text, size_t size)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    return read_text(path, text, size);
+}
+
+/* Fields of /proc/PID/stat behind the name: proc(5) counts from 1, and two more before these. */
+enum { STAT_GROUP = 2, STAT_USER_TICKS = 11, STAT_KERNEL_TICKS = 12 };
+
 /* The fields of /proc/PID/stat behind the name, which may hold blanks and parentheses. */
 static const char *fields_of(const char *stat)
 {
@@ -105,13 +113,25 @@ static const char *fields_of(const char *stat)
     return end ? end + 1 : "";
 }
 
+/* The number in a field, counted from 0, of those that blanks separate; `otherwise` where there is
+ * none. */
+static uint64_t number_in(const char *fields, int field, uint64_t otherwise)
+{
+    static const char blanks[] = " \t\n";
+    fields += strspn(fields, blanks);
+    for (; field > 0; field--) {
+        fields += strcspn(fields, blanks);
+        fields += strspn(fields, blanks);
+    }
+    return isdigit((unsigned char)*fields) ? strtoull(fields, NULL, 10) : otherwise;
+}
+
 static pid_t group_of(pid_t pid)
 {
     char stat[1024];
-    int group = 0;
     if (read_proc(pid, "stat", stat, sizeof(stat)) < 0)
         return 0;
-    return sscanf(fields_of(stat), " %*c %*d %d", &group) == 1 ? group : 0;
+    return (pid_t)number_in(fields_of(stat), STAT_GROUP, 0);
 }
 
 size_t host_group(pid_t pid, pid_t pids[HOST_GROUP_MAX])
@@ -135,11 +155,10 @@ static int64_t thread_cpu_ns(pid_t pid, const char *thread)
 {
     char name[64];
     char text[128];
-    long long cpu_ns;
     snprintf(name, sizeof(name), "task/%.20s/schedstat", thread);
-    if (read_proc(pid, name, text, sizeof(text)) < 0 || sscanf(text, "%lld", &cpu_ns) != 1)
+    if (read_proc(pid, name, text, sizeof(text)) < 0)
         return -ENOENT;
-    return cpu_ns;
+    return (int64_t)number_in(text, 0, (uint64_t)-ENOENT);
 }
 
 /* The sum over the threads that live. -ENOENT where the kernel has no such figures. */
@@ -165,22 +184,17 @@ static int64_t exact_cpu_ns(pid_t pid)
 /* User and system time, in ticks of 10 ms: coarse, but every kernel has it. */
 static int64_t coarse_cpu_ns(const char *stat)
 {
-    unsigned long user = 0;
-    unsigned long kernel = 0;
-    if (sscanf(fields_of(stat), " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-               &kernel) != 2)
-        return 0;
-    return (int64_t)(user + kernel) * (NS_PER_SECOND / sysconf(_SC_CLK_TCK));
+    const char *fields = fields_of(stat);
+    uint64_t ticks =
+        number_in(fields, STAT_USER_TICKS, 0) + number_in(fields, STAT_KERNEL_TICKS, 0);
+    return (int64_t)ticks * (NS_PER_SECOND / sysconf(_SC_CLK_TCK));
 }
 
 /* A line of /proc/PID/status, in KiB there; 0 where it is missing. */
 static uint64_t figure_bytes(const char *status, const char *name)
 {
-    unsigned long kibibytes = 0;
     const char *line = strstr(status, name);
-    if (!line || sscanf(line + strlen(name), " %lu", &kibibytes) != 1)
-        return 0;
-    return (uint64_t)kibibytes * 1024;
+    return line ? number_in(line + strlen(name), 0, 0) * 1024 : 0;
 }
 
 int host_usage(pid_t pid, struct host_usage *usage)
@@ -212,14 +226,12 @@ bool host_is_terminal(int fd)
 
 unsigned host_local_ports(void)
 {
-    unsigned first;
-    unsigned last;
-    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
-    if (!file)
+    char range[64];
+    if (read_text("/proc/sys/net/ipv4/ip_local_port_range", range, sizeof(range)) < 0)
         return LOCAL_PORTS;
-    bool known = fscanf(file, "%u %u", &first, &last) == 2 && last >= first;
-    (void)fclose(file); /* it was only read */
-    return known ? last - first + 1 : LOCAL_PORTS;
+    uint64_t first = number_in(range, 0, 0);
+    uint64_t last = number_in(range, 1, 0);
+    return first > 0 && last >= first ? (unsigned)(last - first + 1) : LOCAL_PORTS;
 }
 
 /* The alarm. */

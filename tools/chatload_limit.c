@@ -43,8 +43,11 @@ static const char *parse_decimal(const char *text, double *value)
     end = text + strspn(text, "0123456789");
     if (end == text)
         return NULL;
-    for (double unit = 0.1; text < end; unit /= 10)
+    double unit = 1;
+    while (text < end) {
+        unit /= 10;
         *value += unit * (*text++ - '0');
+    }
     return text;
 }
 

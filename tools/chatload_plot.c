@@ -112,8 +112,11 @@ static void add_ticks(struct page *page, const struct plot *plot, const struct f
         add_x_tick(page, plot, frame, i * x_step);
     for (int i = 0; !plot->y_log && i * y_step <= frame->y.high * 1.001; i++)
         add_y_tick(page, plot, frame, i * y_step);
-    for (double y = frame->y.low; plot->y_log && y <= frame->y.high * 1.001; y *= 10)
-        add_y_tick(page, plot, frame, y);
+    double decade = frame->y.low;
+    while (plot->y_log && decade <= frame->y.high * 1.001) {
+        add_y_tick(page, plot, frame, decade);
+        decade *= 10;
+    }
 }
 
 static void add_line(struct page *page, const struct frame_of_plot *frame,

@@ -259,7 +259,7 @@ static void close_checks(struct load *load)
         for (uint32_t slot = 0; slot < user->ear.senders; slot++) {
             const struct sender *sender = &load->senders[user->room + slot * user->ear.stride];
             if (sender->user != user)
-                check_end_of(&load->check, &user->ear, slot, sender->next);
+                check_end_of(&load->check, &user->ear, &user->ear.heard[slot], sender->next);
         }
         check_close(&load->check, &user->ear);
     }

@@ -135,7 +135,8 @@ void schedule_close(struct schedule *schedule)
 static int64_t due_ns(const struct schedule *schedule, uint64_t number)
 {
     const struct settings *settings = schedule->load->settings;
-    double seconds = (double)(number / settings->burst * settings->burst) / settings->rate;
+    uint64_t first_of_burst = number - number % settings->burst;
+    double seconds = (double)first_of_burst / settings->rate;
     return schedule->start_ns + (int64_t)(seconds * (double)NS_PER_SECOND);
 }
 
