@@ -55,7 +55,7 @@ static void expect_complaint(const char *words)
 {
     cr_expect_not_null(strstr(run.err, words), "no '%s' in '%s'", words, run.err);
     cr_expect_eq(strncmp(run.err, "chatload: ", strlen("chatload: ")), 0, "'%s'", run.err);
-    cr_expect_eq(strchr(run.err, '\n') + 1 - run.err, strlen(run.err), "'%s'", run.err);
+    cr_expect_eq(strchr(run.err, '\n') + 1, run.err + strlen(run.err), "'%s'", run.err);
 }
 
 TestSuite(chatload, .init = open_relay);
