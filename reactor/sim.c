@@ -33,7 +33,8 @@ _Noreturn void sim_die(const struct sim *sim, const char *format, ...)
 
 /* Stands before each block of the program; as long as the strictest alignment asks. */
 struct block {
-    _Alignas(max_align_t) size_t size;
+    _Alignas(max_align_t) struct list node; /* in sim->blocks */
+    size_t size;
     size_t mark;
 };
 
@@ -54,6 +55,7 @@ static void *block_open(struct sim *sim, size_t size)
         return NULL;
     block->size = size;
     block->mark = BLOCK_MARK;
+    list_append(&block->node, &sim->blocks);
     sim->live_blocks++;
     sim->live_bytes += size;
     return block + 1;
@@ -64,7 +66,14 @@ static void block_close(struct sim *sim, struct block *block)
     sim->live_blocks--;
     sim->live_bytes -= block->size;
     block->mark = 0;
+    list_remove(&block->node);
     free(block);
+}
+
+void sim_free_blocks(struct sim *sim)
+{
+    while (!list_empty(&sim->blocks))
+        block_close(sim, container_of(sim->blocks.next, struct block, node));
 }
 
 static void *door_allocate(struct sys *sys, size_t size)
@@ -266,6 +275,7 @@ struct sim *sim_create(const struct sim_options *options)
         sim->options = *options;
     fill_in_defaults(&sim->options);
     sim->random = sim->options.seed;
+    list_init(&sim->blocks);
     sim->now_ns = START_NS;
     sim->limit_ns = TIME_NEVER;
     sim->next_port = SIM_FIRST_PORT;

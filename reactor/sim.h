@@ -77,6 +77,9 @@ struct sim *sim_create(const struct sim_options *options);
 /* Releases the kernel, its files and all peers; NULL is fine. The program's blocks are its own. */
 void sim_free(struct sim *sim);
 
+/* Frees the blocks that a program has left, for who has told of them and goes on. */
+void sim_free_blocks(struct sim *sim);
+
 /* The door to hand to the program; valid until sim_free. */
 struct sys *sim_door(struct sim *sim);
 

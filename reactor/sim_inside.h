@@ -139,6 +139,7 @@ struct sim {
         size_t left;
     } canned[SIM_CALLS];
 
+    struct list blocks; /* the program's */
     size_t live_blocks;
     size_t live_bytes;
 

@@ -301,6 +301,7 @@ bool testing_close(struct testing *testing)
         loop_release(&testing->loop);
         report_left(testing);
     }
+    sim_free_blocks(testing->sim);
     sim_free(testing->sim);
     testing->sim = NULL;
     return testing->report[0] == '\0';

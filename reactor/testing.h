@@ -57,7 +57,7 @@ void testing_open(struct testing *testing, const struct sim_options *options);
 /*
  * Takes everything down; a main task that has not ended is cancelled and gets no time. Returns true
  * where the program gave back all that it took: blocks, descriptors and timers, its streams closed.
- * If not, false, with testing->report; the kernel is gone all the same.
+ * If not, false, with testing->report; the kernel and all blocks are gone all the same.
  */
 bool testing_close(struct testing *testing);
 

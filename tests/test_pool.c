@@ -257,7 +257,7 @@ Test(pool, without_memory_the_lease_fails_and_the_next_one_succeeds)
         }
         for (int i = 0; i < 3; i++) {
             if (user_lent(&users[i]))
-                pool_discard(&pool, users[i].lease.item);
+                user_discard(&users[i]);
             stage_settle();
         }
         cr_assert_eq(pool.busy_count, 0);
@@ -326,7 +326,7 @@ Test(pool, draining_waits_for_the_last_item)
     cr_assert(actor_ended(&impatient, -ETIMEDOUT));
     cr_assert(actor_ended(&cancelled, -ECANCELED));
     cr_assert(actor_waiting(&drainer));
-    pool_discard(&pool, b.lease.item);
+    user_discard(&b);
     stage_settle();
     cr_assert(actor_ended(&drainer, 0));
     things_close();
@@ -351,8 +351,9 @@ Test(pool, releasing_twice_is_a_bug, .signal = SIGABRT)
 
     cr_redirect_stderr();
     user_lease(&a);
+    struct pool_item *item = a.lease.item;
     user_release(&a);
-    user_release(&a);
+    pool_release(&pool, item);
 }
 
 Test(pool, a_pool_of_nothing_is_a_bug, .signal = SIGABRT)

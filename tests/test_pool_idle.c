@@ -16,7 +16,7 @@ Test(pool_idle, an_item_that_is_given_back_as_broken_is_replaced)
     user_lease(&b);
     user_ask(&waiter, 0);
     stage_settle();
-    pool_discard(&pool, a.lease.item);
+    user_discard(&a);
     stage_settle();
     cr_assert_eq(closed, 1);
     cr_assert_eq(user_lent(&waiter), 3);
@@ -185,7 +185,7 @@ Test(pool_idle, what_is_being_made_or_checked_when_the_pool_is_shut_is_not_lent)
 
     idle_until_doubted();
     user_lease(&makes);
-    pool_discard(&pool, makes.lease.item);
+    user_discard(&makes);
     check_ns = open_ns = NS_PER_SECOND;
     user_ask(&checks, 0);
     user_ask(&makes, 0);

@@ -69,7 +69,7 @@ static void model_act(struct model *model, int i, uint64_t *state)
         if (stage_random(state, 4))
             user_release(&users[i]);
         else
-            pool_discard(&pool, users[i].lease.item);
+            user_discard(&users[i]);
         model->users[i].state = AWAY;
         model->holding--;
         break;

@@ -103,6 +103,13 @@ void user_lease(struct user *user)
 void user_release(struct user *user)
 {
     pool_release(&pool, user->lease.item);
+    user->lease.item = NULL; /* not the user's any more */
+}
+
+void user_discard(struct user *user)
+{
+    pool_discard(&pool, user->lease.item);
+    user->lease.item = NULL;
 }
 
 void user_cancel(struct user *user)

@@ -44,7 +44,9 @@ int user_lent(const struct user *user);
 /* Asks for a thing that is to be had at once. */
 void user_lease(struct user *user);
 
+/* Gives it back, or says that it is broken. */
 void user_release(struct user *user);
+void user_discard(struct user *user);
 void user_cancel(struct user *user);
 
 #endif

@@ -48,6 +48,7 @@ struct load {
     struct semaphore doors;
     uint32_t in; /* clients */
     uint32_t stalled_in;
+    uint64_t visits; /* of those who come and go */
     uint32_t called; /* --proto raw: those who have heard the roll call */
     uint32_t gone; /* clients that were disconnected since */
     struct load_oddity losses; /* of connections: why */

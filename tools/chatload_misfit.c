@@ -69,7 +69,7 @@ static int churn_step(struct task *task)
     while (!task_cancelled(task)) {
         self->user.in = false;
         TASK_AWAIT(self->rc, user_enter(task, &self->user.entry, &self->user));
-        self->visits += self->rc == 0;
+        self->user.load->visits += self->rc == 0;
         TASK_AWAIT(self->rc, task_sleep(task, MISFIT_STAY_NS));
         user_close(&self->user);
         TASK_AWAIT(self->rc, task_sleep(task, MISFIT_STAY_NS));
@@ -95,12 +95,4 @@ void misfits_spawn_churn(struct misfits *misfits, struct task_group *group)
 {
     for (uint32_t i = misfits->load->settings->stalled; i < misfits->count; i++)
         spawn(misfits, group, i, "churn", churn_step);
-}
-
-uint64_t misfits_visits(const struct misfits *misfits)
-{
-    uint64_t visits = 0;
-    for (uint32_t i = 0; i < misfits->count; i++)
-        visits += misfits->all[i].visits;
-    return visits;
 }

@@ -20,7 +20,6 @@ struct misfit {
     struct frame frame;
     int rc;
     struct user user;
-    uint64_t visits; /* of one that comes and goes */
 };
 
 /* The misfits of a run: `stalled` of them don't read, the rest comes and goes. */
@@ -37,8 +36,5 @@ void misfits_release(struct misfits *misfits);
 /* Spawns those who stall, or those who come and go, into `group`. */
 void misfits_spawn_stalled(struct misfits *misfits, struct task_group *group);
 void misfits_spawn_churn(struct misfits *misfits, struct task_group *group);
-
-/* How often the latter have been in. */
-uint64_t misfits_visits(const struct misfits *misfits);
 
 #endif

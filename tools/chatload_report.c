@@ -152,7 +152,7 @@ static void add_figures(struct page *page, const struct result *result)
     add_count(page, "disconnected", load->gone);
     add_count(page, "refused", load->refused.count);
     add_count(page, "garbled", load->garbled.count);
-    add_count(page, "visits", misfits_visits(&result->run->misfits));
+    add_count(page, "visits", load->visits);
     page_add(page, "  \"rate\": %.1f,\n", result->values[METRIC_RATE]);
     page_add(page, "  \"message_rate\": %.1f,\n", result->message_rate);
     page_add(page, "  \"seconds\": %.3f,\n", result->seconds);
