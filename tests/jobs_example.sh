@@ -44,7 +44,8 @@ holds() # FILE PATTERN: the file has a line that is PATTERN
 # A job processor that writes to a file; $server and $port are where it is.
 start() # FILE
 {
-    "$jobs" >"$1" 2>&1 &
+    : >"$1" # or an earlier one's address could be found before this one opens it
+    "$jobs" >>"$1" 2>&1 &
     server=$!
     running="$running $server"
     eventually grep -q 'jobs on' "$1" && port=$(sed -n 's/jobs on .*://p' "$1")
