@@ -2,12 +2,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdint.h>
 
 void batch_init(struct batch *batch)
 {
     assert(batch->make && "a batch has something to make");
     assert(batch->items && "a batch has places");
     assert(batch->size >= 1 && "a batch has room for one request at least");
+    assert(batch->size <= PTRDIFF_MAX && "a size isn't negative");
     assert(batch->delay_ns >= 0 && "a delay isn't negative");
     list_init(&batch->gathered);
     wait_list_init(&batch->stirred);
@@ -42,6 +44,7 @@ static void leave(struct batch *batch, struct batch_item *item)
 int batch_ask(struct task *task, struct batch_item *const self, struct batch *batch, void *request)
 {
     TASK_BEGIN();
+    assert(batch->gathered.next && "a batch is initialised before it is asked");
     if (batch->closed)
         TASK_RETURN(-EPIPE);
     enter(batch, self, request, task->loop->now_ns);

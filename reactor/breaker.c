@@ -18,6 +18,7 @@ static void forget_failures(struct breaker *breaker)
 void breaker_init(struct breaker *breaker, struct breaker_board *board, const char *name,
                   const struct breaker_policy *policy)
 {
+    assert(name && "a breaker has a name");
     assert(policy->failures >= 1 && "it takes a failure to open a breaker");
     assert(policy->failures <= BREAKER_FAILURES_MAX && "failures beyond BREAKER_FAILURES_MAX");
     assert(policy->window_ns >= 0 && "a window isn't negative");
@@ -46,6 +47,7 @@ void breaker_release(struct breaker *breaker)
 
 int breaker_enter(struct breaker *breaker, struct breaker_pass *pass, int64_t now_ns)
 {
+    assert(breaker->policy && "a breaker is initialised before it is entered");
     assert(!pass->breaker && "a pass is left before it is used again");
     if (breaker->tripped) {
         if (breaker->probing || now_ns < breaker->probe_ns) {

@@ -5,6 +5,7 @@
 
 void once_init(struct once *once, once_make *make, void *object)
 {
+    assert(make && "what is made once can be made");
     *once = (struct once){.make = make, .object = object};
     wait_list_init(&once->waiting);
 }

@@ -108,11 +108,14 @@ static void expire(struct callback *callback)
 
 void pool_init(struct pool *pool, struct loop *loop)
 {
-    assert(pool->limit > 0);
-    assert(pool->item_bytes >= sizeof(struct pool_item));
-    assert(pool->open);
-    assert(pool->close);
-    assert(pool->keep_ns >= 0);
+    assert(pool->limit > 0 && "a pool holds one item at least");
+    assert(pool->limit <= PTRDIFF_MAX && "a limit isn't negative");
+    assert(pool->item_bytes >= sizeof(struct pool_item) && "an item begins with a pool_item");
+    assert(pool->item_bytes <= PTRDIFF_MAX && "a size isn't negative");
+    assert(pool->open && "a pool can make items");
+    assert(pool->close && "a pool can end its items");
+    assert(pool->keep_ns >= 0 && "items aren't kept for less than no time");
+    assert(pool->trust_ns >= 0 && "items aren't trusted for less than no time");
     pool->loop = loop;
     pool->expiry.callback.run = expire;
     pool->expiry.callback.name = pool->name;

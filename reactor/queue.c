@@ -2,10 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdint.h>
 
 void queue_init(struct queue *queue, void **slots, size_t capacity)
 {
-    assert(capacity > 0);
+    assert(slots && "a queue has slots");
+    assert(capacity > 0 && "a queue has room for one item at least");
+    assert(capacity <= PTRDIFF_MAX && "a capacity isn't negative");
     *queue = (struct queue){.slots = slots, .capacity = capacity};
     wait_list_init(&queue->putters);
     wait_list_init(&queue->getters);

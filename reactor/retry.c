@@ -69,6 +69,7 @@ static void begin(struct task *task, struct retry *retry)
 int retry_run(struct task *task, struct retry *const self, retry_attempt *attempt, void *object)
 {
     TASK_BEGIN();
+    assert(self->policy && "a retry is initialised before it is run");
     begin(task, self);
     for (;;) {
         self->attempts++;

@@ -32,8 +32,8 @@ void future_init(struct future *future)
 
 void future_resolve(struct future *future, int result, void *value)
 {
-    assert(!future->done);
-    assert(result != TASK_PENDING);
+    assert(!future->done && "a future is resolved once");
+    assert(result != TASK_PENDING && "a future's result isn't that it has none yet");
     future->done = true;
     future->result = result;
     future->value = value;
@@ -48,6 +48,7 @@ int future_wait(struct task *task, struct future *future)
 
 void semaphore_init(struct semaphore *semaphore, unsigned permits)
 {
+    assert(permits <= INT_MAX && "a number of permits isn't negative");
     semaphore->permits = permits;
     wait_list_init(&semaphore->waiting);
 }
@@ -66,6 +67,7 @@ int semaphore_acquire(struct task *task, struct semaphore *semaphore)
 
 void semaphore_release(struct semaphore *semaphore)
 {
+    assert(semaphore->permits < INT_MAX && "a permit is given back once");
     semaphore->permits++;
     wait_list_wake_first(&semaphore->waiting);
 }

@@ -50,6 +50,7 @@ struct semaphore {
     struct wait_list waiting;
 };
 
+/* Makes one with `permits`, INT_MAX at most. */
 void semaphore_init(struct semaphore *semaphore, unsigned permits);
 
 /* Takes a permit, waiting behind those who came before. Returns 0. May suspend. */

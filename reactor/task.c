@@ -23,13 +23,13 @@ bool task_run_step(struct task *task)
     task->wake.callback.where = NULL;
     int result = task->step(task);
     if (result == TASK_PENDING) {
-        /* Parked by an awaitable that linked it, or nobody would ever wake it. */
-        assert(list_linked(&task->waiter) || (task->flags & TASK_SLEEPING));
+        bool waits = list_linked(&task->waiter) || (task->flags & TASK_SLEEPING);
+        assert(waits && "a task is put aside by an await that will wake it");
         return false;
     }
-    assert(!list_linked(&task->waiter));
-    assert(!task->deadlines);
-    assert(!task->shielded);
+    assert(!list_linked(&task->waiter) && "a task that ends waits for nothing");
+    assert(!task->deadlines && "a task closes its deadlines before it ends");
+    assert(!task->shielded && "a task puts its shield down before it ends");
     task->result = result;
     task->wake.callback.where = resumed_at;
     task->flags |= TASK_ENDED;
@@ -107,7 +107,7 @@ void task_deadline_open(struct task *task, struct deadline *deadline, int64_t du
 
 bool task_deadline_close(struct task *task, struct deadline *deadline)
 {
-    assert(task->deadlines == deadline);
+    assert(task->deadlines == deadline && "the innermost deadline is closed first");
     bool expired = task_expired(task);
     bool outer_is_nearer = deadline->outer && deadline->outer->at_ns == deadline->at_ns;
     task->deadlines = deadline->outer;
@@ -128,13 +128,13 @@ void task_cancel(struct task *task, int64_t cancel_ns)
 
 void task_shield(struct task *task)
 {
-    assert(task->shielded < UINT8_MAX);
+    assert(task->shielded < UINT8_MAX && "shields nest no deeper than they can be counted");
     task->shielded++;
 }
 
 void task_unshield(struct task *task)
 {
-    assert(task->shielded > 0);
+    assert(task->shielded > 0 && "a shield is put down once");
     task->shielded--;
 }
 
@@ -185,6 +185,7 @@ int task_wait_regardless(struct task *task, struct wait_list *list, bool ready)
         leave(task, list, true);
         return 0;
     }
+    assert(list->tasks.next && "what is waited for was initialised");
     if (!list_linked(&task->waiter))
         list_append(&task->waiter, &list->tasks);
     return TASK_PENDING;

@@ -5,9 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Whether it is one of those that `owner` has yet to join; its own memory may be anything. */
+static bool is_open(const struct task_group *group, const struct task *owner)
+{
+    const struct task_group *open = owner->groups;
+    while (open && open != group)
+        open = open->next;
+    return open;
+}
+
 void task_group_open(struct task_group *group, struct task *owner, const char *name,
                      enum group_policy policy)
 {
+    assert((!owner || !is_open(group, owner)) && "a group is joined before it is opened again");
     *group = (struct task_group){.owner = owner, .name = name, .policy = policy};
     group->cancel_ns = TIME_NEVER;
     list_init(&group->children);
@@ -59,7 +69,7 @@ static void run_child(struct callback *callback)
     struct task *task = container_of(callback, struct task, wake.callback);
     if (!task_run_step(task))
         return;
-    assert(!task->groups); /* it ended with a group open: join it */
+    assert(!task->groups && "a task joins its groups before it ends");
     struct task_group *group = task->group;
     list_remove(&task->sibling);
     if (group->policy == GROUP_FAIL_FAST && failed(task))
@@ -77,6 +87,9 @@ static void run_child(struct callback *callback)
 
 int task_group_spawn(struct task_group *group, struct task *task, const char *name, task_step *step)
 {
+    assert(step && "a task has a step");
+    assert(name && "a task has a name");
+    assert(!group->joined && "nobody would wait for a child of a group that was joined");
     if (group->cancelled)
         return -ECANCELED;
     task_start(task, group->loop, name, step, run_child);
@@ -103,11 +116,13 @@ static void close_group(struct task_group *group)
     while (*link != group)
         link = &(*link)->next;
     *link = group->next;
+    group->joined = true;
 }
 
 int task_group_join(struct task *task, struct task_group *group)
 {
-    assert(task == group->owner);
+    assert(task == group->owner && "a group is joined by its owner");
+    assert(!group->joined && "a group is joined once");
     /* Cancelled counts even where a shield holds: the children may need as long to clean up. */
     if (task->flags & TASK_CANCELLED)
         task_group_cancel(group, task->cancel_ns);
@@ -138,7 +153,7 @@ void task_group_match(struct task_group *group, int error, struct list *matched)
 
 int task_group_raise(struct task_group *group)
 {
-    assert(group->alive == 0);
+    assert(group->alive == 0 && "failures are raised when the group was joined");
     if (list_empty(&group->failures))
         return 0;
     int error = task_of_sibling(group->failures.next)->result;

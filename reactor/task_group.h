@@ -47,6 +47,7 @@ struct task_group {
     int first_error; /* the -errno of the first to fail; 0: none */
     bool cancelled;
     bool timed_out; /* an expired deadline of the joining task cancelled it */
+    bool joined; /* it is closed */
     int64_t cancel_ns;
     struct wait_list joiner;
 };
@@ -59,7 +60,8 @@ void task_group_open(struct task_group *group, struct task *owner, const char *n
  * Starts `step` as a child: `task` may be uninitialised memory, `name` must live as long as it. Its
  * first step runs in the next batch, even if it is cancelled before that, for it owns what it was
  * given. Returns 0, or -ECANCELED from a group that was cancelled: the task was not touched, and
- * what was meant for it is still the caller's. A child may spawn into its own group.
+ * what was meant for it is still the caller's. A child may spawn into its own group. To spawn into
+ * a group that was joined is a bug: nobody would wait for that child.
  */
 int task_group_spawn(struct task_group *group, struct task *task, const char *name,
                      task_step *step);
@@ -72,7 +74,7 @@ void task_group_cancel(struct task_group *group, int64_t cancel_ns);
  * Waits until the last child has ended and closes the group. Never cut short: a cancel or an
  * expired deadline of the joining task is passed on to the children, and the wait goes on. Returns
  * -ECANCELED, else the first failure's -errno, else -ETIMEDOUT where a deadline cancelled the
- * children, else 0. May suspend.
+ * children, else 0. Its owner joins it, once. May suspend.
  */
 TASK_AWAITABLE int task_group_join(struct task *task, struct task_group *group);
 

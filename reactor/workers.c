@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdint.h>
 
 static struct job *job_of_node(struct list *node)
 {
@@ -50,7 +51,8 @@ static void refuse_queued(struct workers *workers)
 
 int workers_submit(struct task *task, struct workers *workers, struct job *job)
 {
-    assert(job->step);
+    assert(job->step && "a job has a step");
+    assert(job->name && "a job has a name");
     bool on_its_way = job->state == JOB_QUEUED || job->state == JOB_RUNNING;
     assert(!on_its_way && "a job is submitted again only after it has ended");
     bool room =
@@ -80,6 +82,7 @@ void job_cancel(struct job *job, int64_t cancel_ns)
 int job_join(struct task *task, struct job *job)
 {
     assert(job->state != JOB_NEW && "only a job that was submitted is joined");
+    assert(wait_list_is_next(&job->joiner, task) && "one task joins a job");
     if (job->state != JOB_ENDED) {
         if (task->flags & TASK_CANCELLED)
             job_cancel(job, task->cancel_ns);
@@ -158,8 +161,12 @@ static int worker_step(struct task *task)
 
 void workers_open(struct workers *workers, struct task *owner)
 {
-    assert(workers->crew_size > 0);
-    assert(workers->queue_limit > 0);
+    assert(workers->crew && "workers have a crew");
+    assert(workers->crew_size > 0 && "a crew is one worker at least");
+    assert(workers->crew_size <= PTRDIFF_MAX && "the size of a crew isn't negative");
+    assert(workers->queue_limit > 0 && "one job at least may wait for a worker");
+    assert(workers->queue_limit <= PTRDIFF_MAX && "a limit isn't negative");
+    assert(!workers->group.owner && "workers are opened once, in zeroed memory");
     list_init(&workers->queue);
     wait_list_init(&workers->submitters);
     wait_list_init(&workers->idle);
