@@ -126,10 +126,13 @@ void pool_init(struct pool *pool, struct loop *loop)
 
 /* Lending. */
 
-/* The task can't go on, whatever the item is like. */
-static bool cut_short(const struct task *task, int rc)
+/* Why the task can't go on after a check that failed with `rc`, whatever the item is like; 0: it
+ * can. A cancel counts whatever the check has made of it. */
+static int cut_short(const struct task *task, int rc)
 {
-    return (rc == -ECANCELED && task_cancelled(task)) || (rc == -ETIMEDOUT && task_expired(task));
+    if (task_cancelled(task))
+        return -ECANCELED;
+    return rc == -ETIMEDOUT && task_expired(task) ? rc : 0;
 }
 
 /* The end of every lease that found an item: it is the task's, unless the pool was shut by now. */
@@ -158,7 +161,8 @@ static int lease_step(struct task *task, struct pool_lease *self, struct pool *p
         if (self->rc >= 0)
             TASK_RETURN(lend(self, pool));
         close_item(pool, self->item);
-        if (cut_short(task, self->rc))
+        self->rc = cut_short(task, self->rc);
+        if (self->rc < 0)
             goto leave_place;
     }
     self->rc = create(pool, &self->item);

@@ -106,6 +106,48 @@ Test(pool_idle, after_a_check_cut_short_the_others_stay_idle)
     things_close();
 }
 
+/* One that tells all its failures by the same error. */
+static int check_says_broken(struct task *task, struct pool_item *item)
+{
+    int rc = thing_check(task, item);
+    return rc < 0 && rc != TASK_PENDING ? -EPIPE : rc;
+}
+
+Test(pool_idle, a_check_that_fails_as_its_task_is_cancelled_costs_no_other_item)
+{
+    struct user cancelled;
+
+    idle_until_doubted();
+    pool.check = check_says_broken;
+    check_ns = NS_PER_SECOND;
+    user_ask(&cancelled, 0);
+    stage_pass(NS_PER_MS);
+    user_cancel(&cancelled);
+    stage_settle();
+    cr_assert(actor_ended(&cancelled.actor, -ECANCELED));
+    cr_assert_eq(closed, 1);
+    cr_assert_eq(pool.idle_count, 1);
+    things_close();
+}
+
+Test(pool_idle, who_is_cancelled_in_a_check_is_not_lent_what_came_back_meanwhile)
+{
+    struct user busy, cancelled;
+
+    idle_until_doubted();
+    user_lease(&busy);
+    pool.check = check_says_broken;
+    check_ns = NS_PER_SECOND;
+    user_ask(&cancelled, 0);
+    stage_pass(NS_PER_MS);
+    user_release(&busy);
+    user_cancel(&cancelled);
+    stage_settle();
+    cr_assert(actor_ended(&cancelled.actor, -ECANCELED));
+    cr_assert_eq(pool.idle_count, 1);
+    things_close();
+}
+
 Test(pool_idle, who_checks_an_item_stays_with_it_though_a_better_one_comes_back)
 {
     struct user busy, doubts;
