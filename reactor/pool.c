@@ -86,7 +86,8 @@ static int64_t oldest_ends_ns(const struct pool *pool)
  * So a lease and a release leave the wheel alone. */
 static void arm(struct pool *pool)
 {
-    if (pool->idle_count > 0 && !wheel_running(&pool->expiry.wheel))
+    bool needed = pool->idle_count > 0 && pool->keep_ns != TIME_NEVER;
+    if (needed && !wheel_running(&pool->expiry.wheel))
         loop_call_at(pool->loop, &pool->expiry, oldest_ends_ns(pool));
 }
 
