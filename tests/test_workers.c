@@ -235,6 +235,19 @@ Test(workers, a_job_that_nobody_joins_may_go_when_it_has_ended)
     close_workers();
 }
 
+Test(workers, they_take_no_memory)
+{
+    struct customer customers[CREW + QUEUE];
+    uint64_t before = sim_calls(sim);
+
+    for (int i = 0; i < CREW + QUEUE; i++)
+        order(&customers[i], NS_PER_MS, -EIO);
+    stage_pass(2 * NS_PER_MS);
+    cr_assert(actor_ended(&customers[CREW + QUEUE - 1].joiner, -EIO));
+    cr_assert_eq(sim_calls(sim), before, "and not one call that could fail");
+    close_workers();
+}
+
 /* --- back-pressure --- */
 
 /* Keeps all workers busy for a second and fills the queue. */
@@ -449,6 +462,19 @@ Test(workers, cancelling_them_ends_what_is_queued_and_what_runs)
     stage_pass(9 * NS_PER_MS);
     cr_assert_eq(full[1].work.job.state, JOB_ENDED);
     cr_assert_not(full[1].work.cleaned_up, "the time for it was over");
+    close_workers();
+}
+
+Test(workers, idle_ones_that_are_cancelled_end_at_once)
+{
+    struct customer late;
+
+    workers_cancel(&workers, TIME_NEVER);
+    stage_settle();
+    cr_assert_eq(workers.group.alive, 0);
+    submit(&late, 0, 0);
+    stage_settle();
+    cr_assert(actor_ended(&late.submitter, -ESHUTDOWN));
     close_workers();
 }
 
