@@ -223,6 +223,19 @@ Test(pool, whoever_is_cut_short_while_an_item_is_made_leaves_the_place_to_the_ne
     things_close();
 }
 
+Test(pool, an_item_that_is_made_in_the_turn_of_the_deadline_is_lent)
+{
+    struct user a;
+
+    open_ns = NS_PER_SECOND;
+    user_ask(&a, NS_PER_SECOND);
+    stage_pass(NS_PER_SECOND);
+    cr_assert_eq(user_lent(&a), 1);
+    cr_assert(a.actor.limit_passed);
+    user_release(&a);
+    things_close();
+}
+
 Test(pool, what_cannot_be_made_is_the_failure_of_its_caller_alone)
 {
     struct user a, b, c;

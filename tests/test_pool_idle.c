@@ -92,6 +92,20 @@ Test(pool_idle, a_check_that_is_cut_short_costs_its_item_and_no_other)
     things_close();
 }
 
+Test(pool_idle, one_that_is_found_good_in_the_turn_of_the_deadline_is_lent)
+{
+    struct user a;
+
+    idle_until_doubted();
+    check_ns = NS_PER_SECOND;
+    user_ask(&a, NS_PER_SECOND);
+    stage_pass(NS_PER_SECOND);
+    cr_assert_eq(user_lent(&a), 2);
+    cr_assert(a.actor.limit_passed);
+    user_release(&a);
+    things_close();
+}
+
 Test(pool_idle, after_a_check_cut_short_the_others_stay_idle)
 {
     struct user late;
