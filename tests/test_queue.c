@@ -182,6 +182,56 @@ Test(queue, a_cancelled_putter_has_put_nothing)
 
 /* --- closing --- */
 
+Test(queue, a_deadline_ends_both_waits_and_moves_nothing)
+{
+    struct user getter, putter;
+
+    start_getter(&getter);
+    getter.actor.limit_ns = NS_PER_MS;
+    stage_pass(NS_PER_MS);
+    cr_assert(actor_ended(&getter.actor, -ETIMEDOUT));
+    cr_assert_null(getter.item);
+    fill(0, SLOTS - 1);
+    start_putter(&putter, &things[3]);
+    putter.actor.limit_ns = NS_PER_MS;
+    stage_pass(NS_PER_MS);
+    cr_assert(actor_ended(&putter.actor, -ETIMEDOUT));
+    for (int i = 0; i < SLOTS; i++)
+        cr_assert_eq(get(), i);
+    cr_assert_eq(queue.count, 0);
+}
+
+Test(queue, what_comes_in_the_turn_of_the_deadline_is_had)
+{
+    struct user getter, putter;
+
+    start_getter(&getter);
+    getter.actor.limit_ns = NS_PER_MS;
+    stage_settle();
+    sim_advance(sim, NS_PER_MS);
+    fill(0, 0);
+    cr_assert(actor_ended(&getter.actor, 1));
+    cr_assert(getter.actor.limit_passed);
+    fill(1, SLOTS);
+    start_putter(&putter, &things[4]);
+    putter.actor.limit_ns = NS_PER_MS;
+    stage_settle();
+    sim_advance(sim, NS_PER_MS);
+    cr_assert_eq(get(), 1);
+    cr_assert(actor_ended(&putter.actor, 0));
+    cr_assert(putter.actor.limit_passed);
+}
+
+Test(queue, it_takes_no_memory)
+{
+    uint64_t before = sim_calls(sim);
+
+    fill(0, SLOTS - 1);
+    cr_assert_eq(get(), 0);
+    queue_close(&queue);
+    cr_assert_eq(sim_calls(sim), before, "and not one call that could fail");
+}
+
 Test(queue, a_closed_queue_takes_no_more_and_hands_out_what_it_holds)
 {
     struct user putter, getter;

@@ -181,6 +181,43 @@ Test(sync, a_permit_released_for_one_who_times_out_goes_to_the_next)
     cr_assert(actor_ended(&patient, 0));
 }
 
+/* --- all of them --- */
+
+Test(sync, what_comes_in_the_turn_of_the_deadline_is_had_and_a_cancel_beats_it)
+{
+    struct event event;
+    struct future future;
+    struct semaphore semaphore;
+    struct actor actors[] = {{.call = actor_waits, .object = &event},
+                             {.call = waits_for_future, .object = &future},
+                             {.call = acquires, .object = &semaphore},
+                             {.call = actor_waits, .object = &event},
+                             {.call = waits_for_future, .object = &future},
+                             {.call = acquires, .object = &semaphore}};
+
+    event_init(&event);
+    future_init(&future);
+    semaphore_init(&semaphore, 0);
+    for (int i = 0; i < 6; i++) {
+        actors[i].limit_ns = NS_PER_MS;
+        actor_start(&actors[i], "actor");
+    }
+    stage_settle();
+    sim_advance(sim, NS_PER_MS);
+    event_set(&event);
+    future_resolve(&future, 0, NULL);
+    semaphore_release(&semaphore);
+    semaphore_release(&semaphore);
+    for (int i = 3; i < 6; i++)
+        task_cancel(&actors[i].task, loop.now_ns);
+    stage_settle();
+    for (int i = 0; i < 6; i++) {
+        cr_assert(actor_ended(&actors[i], i < 3 ? 0 : -ECANCELED));
+        cr_assert(actors[i].limit_passed);
+    }
+    cr_assert_eq(semaphore.permits, 1, "the cancelled one has taken none");
+}
+
 /* --- a semaphore against a model --- */
 
 #define MODEL_ACTORS 12
