@@ -173,6 +173,22 @@ check_solutions()
     report $? 'every exercise of the book has its solution in the tests' || echo "#$wrong"
 }
 
+# Each chapter asks three questions, 1 to 3, and sets an exercise, in this order, at its end.
+check_questions()
+{
+    local wrong
+    wrong=$(awk '
+        function judge() { if (chapter && asked != "123E") print "#" chapter ": " asked }
+        /^#+ [0-9]+\. / { judge(); chapter = $0; asked = ""; asking = 0 }
+        /^(## |\*\*)Questions/ { asking = 1 }
+        asking && /^[0-9]\. / { asked = asked substr($0, 1, 1) }
+        /^\*\*Exercise/ { asked = asked "E" }
+        END { judge() }' reactor/README.md reactor/book/*.md)
+    [ -z "$wrong" ]
+    report $? 'every chapter of the book ends with three questions and an exercise' ||
+        echo "$wrong"
+}
+
 # A reading list of six files that all exist (check_links looks for them).
 check_reading_order()
 {
@@ -215,6 +231,7 @@ for page in README.md chat/README.md reactor/README.md reactor/book/*.md; do
 done
 check_reading_order
 check_solutions
+check_questions
 check_options
 check_commands
 echo "1..$number"
