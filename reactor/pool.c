@@ -109,6 +109,7 @@ static void expire(struct callback *callback)
 
 void pool_init(struct pool *pool, struct loop *loop)
 {
+    assert(!pool->loop && "a pool is initialised once, in zeroed memory");
     assert(pool->limit > 0 && "a pool holds one item at least");
     assert(pool->limit <= PTRDIFF_MAX && "a limit isn't negative");
     assert(pool->item_bytes >= sizeof(struct pool_item) && "an item begins with a pool_item");

@@ -82,6 +82,13 @@ static int discards_what_was_released(struct task *task, void *object)
     return 0;
 }
 
+static void init_a_pool_twice(void)
+{
+    pool = things;
+    init_pool();
+    init_pool();
+}
+
 static int leases_from_a_zeroed_pool(struct task *task, void *object)
 {
     (void)object;
@@ -102,6 +109,7 @@ Test(misuse_patterns, of_a_pool_is_told)
     misuse_by_task(releases_to_another_pool, "an item goes back to the pool that lent it");
     misuse_by_task(releases_twice, "an item goes back once");
     misuse_by_task(discards_what_was_released, "an item goes back once");
+    misuse(init_a_pool_twice, "a pool is initialised once, in zeroed memory");
     misuse_by_task(leases_from_a_zeroed_pool, "what is waited for was initialised");
 }
 

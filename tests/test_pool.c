@@ -1,8 +1,6 @@
-/* The pool: who is lent what, in which order, and what ends a wait. */
+/* The pool: who is lent what, in which order, what ends a wait. Misuse: test_misuse_patterns.c. */
 #include <criterion/criterion.h>
-#include <criterion/redirect.h>
 #include <errno.h>
-#include <signal.h>
 
 #include "tests/things.h"
 
@@ -343,35 +341,4 @@ Test(pool, draining_waits_for_the_last_item)
     stage_settle();
     cr_assert(actor_ended(&drainer, 0));
     things_close();
-}
-
-/* --- bugs --- */
-
-Test(pool, releasing_what_another_pool_lent_is_a_bug, .signal = SIGABRT)
-{
-    struct user a;
-    struct pool other = pool;
-
-    cr_redirect_stderr();
-    pool_init(&other, &loop);
-    user_lease(&a);
-    pool_release(&other, a.lease.item);
-}
-
-Test(pool, releasing_twice_is_a_bug, .signal = SIGABRT)
-{
-    struct user a;
-
-    cr_redirect_stderr();
-    user_lease(&a);
-    struct pool_item *item = a.lease.item;
-    user_release(&a);
-    pool_release(&pool, item);
-}
-
-Test(pool, a_pool_of_nothing_is_a_bug, .signal = SIGABRT)
-{
-    cr_redirect_stderr();
-    pool.limit = 0;
-    pool_init(&pool, &loop);
 }

@@ -176,6 +176,40 @@ Test(pool_wires, whatever_call_fails_the_next_customer_is_served)
     close_pool();
 }
 
+/* A customer that is cancelled after so many turns: false where it had ended by then. */
+static bool cancel_after(unsigned turns)
+{
+    struct customer customer;
+
+    come(&customer);
+    while (turns-- > 0)
+        stage_turn();
+    bool had_ended = task_ended(&customer.task);
+    task_cancel(&customer.task, loop.now_ns);
+    stage_settle();
+    cr_assert(task_ended(&customer.task));
+    cr_assert_eq(customer.task.result, had_ended ? 0 : -ECANCELED);
+    cr_assert_eq(pool.busy_count, 0);
+    return !had_ended;
+}
+
+Test(pool_wires, whenever_one_is_cancelled_the_next_customer_is_served)
+{
+    unsigned turns;
+
+    for (turns = 0; cancel_after(turns); turns++) {
+        struct customer next;
+
+        come(&next);
+        stage_settle();
+        cr_assert(task_ended(&next.task), "after %u turns", turns);
+        cr_assert_eq(next.task.result, 0, "after %u turns: %d", turns, next.task.result);
+        stage_pass(2 * NS_PER_SECOND); /* its wire expires */
+    }
+    cr_assert_gt(turns, 3, "it had ended after %u turns", turns);
+    close_pool();
+}
+
 Test(pool_wires, one_whose_far_end_has_gone_is_replaced)
 {
     struct customer first, second;

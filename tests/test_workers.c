@@ -1,10 +1,8 @@
-/* Workers: each promise of the header, and every await of it cut short. */
+/* Workers: each promise of the header, each await cut short. Misuse: test_misuse_patterns.c. */
 #include "reactor/workers.h"
 
 #include <criterion/criterion.h>
-#include <criterion/redirect.h>
 #include <errno.h>
-#include <signal.h>
 
 #include "reactor/sync.h"
 #include "tests/stage.h"
@@ -524,32 +522,4 @@ Test(workers, a_job_that_ends_in_the_turn_in_which_the_drain_times_out_has_its_r
     cr_assert_eq(a.work.job.result, 1);
     cr_assert(task_ended(&boss.task));
     close_workers();
-}
-
-/* --- bugs --- */
-
-Test(workers, submitting_a_job_that_is_on_its_way_is_a_bug, .signal = SIGABRT)
-{
-    struct customer a;
-
-    cr_redirect_stderr();
-    order(&a, NS_PER_SECOND, 0);
-    actor_start(&a.submitter, "again");
-    stage_settle();
-}
-
-Test(workers, joining_a_job_that_was_never_submitted_is_a_bug, .signal = SIGABRT)
-{
-    struct customer a = {.joiner = {.call = joins, .object = &a.work}};
-
-    cr_redirect_stderr();
-    join(&a, 0);
-    stage_settle();
-}
-
-Test(workers, a_crew_of_nobody_is_a_bug, .signal = SIGABRT)
-{
-    cr_redirect_stderr();
-    workers.crew_size = 0;
-    workers_open(&workers, &boss.task);
 }
