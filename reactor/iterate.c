@@ -1,30 +1,43 @@
 #include "reactor/iterate.h"
 
 #include <assert.h>
+#include <errno.h>
 
-/* How far an iterator is: each state is only followed by a later one. */
-enum { ITERATING, AT_END, CLOSING, CLOSED };
+/* How far an iterator is: each state is only followed by a later one. 0 is none of them. */
+enum { ITERATING = 1, AT_END, CLOSING, CLOSED };
 
 void iterate_init(struct iterator *iterator,
                   int (*next)(struct task *task, struct iterator *iterator),
                   int (*close)(struct task *task, struct iterator *iterator))
 {
+    assert(next);
     *iterator = (struct iterator){.next = next, .close = close, .state = ITERATING};
+}
+
+/* A wait that was cut short: what it waited for may still come. */
+static bool cut_short(int rc)
+{
+    return rc == TASK_PENDING || rc == -ECANCELED || rc == -ETIMEDOUT;
 }
 
 int iterate_next(struct task *task, struct iterator *iterator)
 {
+    assert(iterator->state != 0 && "an iterator is made by iterate_init");
     assert(iterator->state < CLOSING && "nothing comes from an iterator that was closed");
     if (iterator->state == AT_END)
-        return 0;
+        return iterator->end;
     int rc = iterator->next(task, iterator);
-    if (rc == 0)
+    assert(rc <= 1 && "a source answers 1, 0 or -errno");
+    if (rc != 1 && !cut_short(rc)) {
         iterator->state = AT_END;
+        iterator->end = rc;
+    }
     return rc;
 }
 
 int iterate_close(struct task *task, struct iterator *iterator)
 {
+    assert(iterator->state != 0 && "an iterator is made by iterate_init");
     assert(iterator->state != CLOSED && "an iterator is closed once");
     if (iterator->state != CLOSING) {
         iterator->state = CLOSING;
@@ -46,6 +59,7 @@ int iterate_each(struct task *task, struct iterate_each *self, struct iterator *
         TASK_AWAIT(self->rc, iterate_next(task, iterator));
         if (self->rc == 1)
             TASK_AWAIT(self->rc, body(task, context, &iterator->item));
+        assert(self->rc <= 1 && "a body answers 1, 0 or -errno");
     } while (self->rc == 1);
     TASK_AWAIT(self->closed, iterate_close(task, iterator));
     TASK_RETURN(self->rc < 0 ? self->rc : self->closed);
@@ -129,7 +143,8 @@ static int results_close(struct task *task, struct iterator *iterator)
 {
     struct iterate_results *results = container_of(iterator, struct iterate_results, iterator);
     task_group_cancel(&results->group, TIME_NEVER);
-    return task_group_join(task, &results->group);
+    int rc = task_group_join(task, &results->group);
+    return rc == -ETIMEDOUT ? 0 : rc; /* nobody was waited for but to end */
 }
 
 void iterate_results(struct iterate_results *self, struct task *task, const char *name)

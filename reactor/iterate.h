@@ -40,21 +40,25 @@ struct iterator {
     struct iterate_item item; /* valid after `next` answered 1, until it is called again */
     int (*next)(struct task *task, struct iterator *iterator);
     int (*close)(struct task *task, struct iterator *iterator); /* NULL: it holds nothing */
+    int end; /* what iterate_next answers once it is at its end: 0 or -errno */
     uint8_t state; /* of iterate.c */
 };
 
-/* Makes `iterator` one of `next` and `close`: for those who write sources. */
+/* Makes `iterator` one of `next` and `close` (NULL: it holds nothing): for those who write
+ * sources. Neither is called again once it has answered for good, nor in a wrong order. */
 void iterate_init(struct iterator *iterator,
                   int (*next)(struct task *task, struct iterator *iterator),
                   int (*close)(struct task *task, struct iterator *iterator));
 
-/* The next item. Returns 1 with it in iterator->item, 0 at the end (and again each time), or the
- * source's -errno; -ECANCELED or -ETIMEDOUT have taken nothing. May suspend. */
+/* The next item. Returns 1 with it in iterator->item, 0 at the end, or the source's -errno: both
+ * again each time. -ECANCELED and -ETIMEDOUT end nothing and have taken nothing: behind a time-out
+ * the next item may be asked for again. May suspend. */
 TASK_AWAITABLE int iterate_next(struct task *task, struct iterator *iterator);
 
 /* Gives back what the iterator and those it draws from hold. Once, wherever the iteration stands;
- * shielded: a cancel holds only from its deadline on. Returns 0, or -errno of a clean-up that went
- * wrong, after which nothing is held either. May suspend. */
+ * shielded: a cancel holds only from its deadline on. A deadline that is open holds as ever, so
+ * where a close has to wait the limit on the items is closed before. Returns 0, or -errno of a
+ * clean-up that went wrong, after which nothing is held either. May suspend. */
 TASK_AWAITABLE int iterate_close(struct task *task, struct iterator *iterator);
 
 /* What is done with each item; an awaitable. Answers 1: go on, 0: that was enough, or -errno. */
@@ -72,13 +76,33 @@ struct iterate_each {
 TASK_AWAITABLE int iterate_each(struct task *task, struct iterate_each *self,
                                 struct iterator *iterator, iterate_body *body, void *context);
 
-/* A `next` that is written as a step with a frame of its own yields by this: it answers 1 and goes
- * on behind it when the next item is wanted. Python: an async generator's `yield`. */
+/*
+ * A generator is a `next` written as a step, whose `self` holds the iterator and a zeroed frame. It
+ * goes over its items in a loop of its own and yields each; asked for the next, it goes on behind
+ * that. It ends as steps do. Its awaits are ITERATE_AWAIT: TASK_AWAIT would do, but then a failure
+ * had to be returned, the step would be at its end, and begin anew where it is asked again.
+ */
+
+/* Answers 1, for the item in iterator->item. Python: `yield`. */
 #define ITERATE_YIELD()                \
     do {                               \
         self->frame.resume = __LINE__; \
         return 1;                      \
     case TASK_KEY(__LINE__):;          \
+    } while (0)
+
+/* Like TASK_AWAIT; but what fails is the answer to the consumer, and is awaited again when the
+ * consumer asks again. Behind it `result` is never negative. */
+#define ITERATE_AWAIT(result, call)                                                   \
+    do {                                                                              \
+        while (((result) = (call)) < 0) {                                             \
+            static const struct site iterate_site_here = {__FILE__, __LINE__, #call}; \
+            self->frame.resume = __LINE__;                                            \
+            if ((result) != TASK_PENDING)                                             \
+                return (result);                                                      \
+            return task_park(task, &iterate_site_here);                               \
+        case TASK_KEY(__LINE__):;                                                     \
+        }                                                                             \
     } while (0)
 
 /* --- sources --- */
@@ -114,7 +138,8 @@ void iterate_ticks(struct iterate_ticks *self, struct task *task, int64_t period
 /*
  * Tasks in the order in which they end: `value` is the struct task, `task->result` what it
  * returned. The consumer spawns them into `group`, also while it iterates; it ends when all have
- * been yielded. Their failures concern nobody but the consumer. Closing cancels and joins the rest.
+ * been yielded, for good. Their failures concern nobody but the consumer. Closing cancels and joins
+ * the rest. Only the task that it was made for iterates, and it may not end before it has closed.
  */
 struct iterate_results {
     struct iterator iterator;

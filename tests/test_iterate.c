@@ -37,9 +37,7 @@ static int probe_next(struct task *task, struct iterator *iterator)
     self->asked++;
     TASK_BEGIN();
     for (iterator->item.size = 1; iterator->item.size <= self->last; iterator->item.size++) {
-        TASK_AWAIT(self->rc, self->pause_ns ? task_sleep(task, self->pause_ns) : 0);
-        if (self->rc < 0)
-            TASK_RETURN(self->rc);
+        ITERATE_AWAIT(self->rc, self->pause_ns ? task_sleep(task, self->pause_ns) : 0);
         ITERATE_YIELD();
     }
     TASK_RETURN(self->end);
@@ -219,6 +217,18 @@ Test(iterate, a_close_is_shielded_until_the_cancels_deadline)
     }
 }
 
+Test(iterate, a_deadline_that_is_open_holds_for_the_close)
+{
+    make_probe(9, NS_PER_SECOND);
+    probe.close_ns = NS_PER_SECOND;
+    consumer.limit_ns = NS_PER_SECOND;
+    consumer.stop_at = 1;
+    start_consumer(&probe.iterator);
+    stage_pass(NS_PER_SECOND);
+    must_end(-ETIMEDOUT, 1);
+    cr_assert_eq(probe.closed, 1);
+}
+
 /* --- the protocol --- */
 
 static int takes_next(struct task *task, void *object)
@@ -252,18 +262,36 @@ Test(iterate, the_end_stays_the_end)
     call(closes, &probe.iterator, 0);
 }
 
-Test(iterate, after_a_deadline_the_source_may_be_asked_again)
+Test(iterate, a_failure_stays_too_and_the_source_is_not_asked_again)
+{
+    make_probe(1, 0);
+    probe.end = -EIO;
+    call(takes_next, &probe.iterator, 1);
+    call(takes_next, &probe.iterator, -EIO);
+    int asked = probe.asked;
+    call(takes_next, &probe.iterator, -EIO);
+    cr_assert_eq(probe.asked, asked, "or the generator would begin anew");
+    call(closes, &probe.iterator, 0);
+}
+
+Test(iterate, behind_a_deadline_a_generator_goes_on_where_it_was)
 {
     struct actor hasty = {.call = takes_next, .object = &probe.iterator, .limit_ns = NS_PER_MS};
+    struct actor patient = {.call = takes_next, .object = &probe.iterator};
 
-    make_probe(1, NS_PER_SECOND);
-    actor_start(&hasty, "hasty");
-    stage_pass(NS_PER_MS);
-    cr_assert(actor_ended(&hasty, -ETIMEDOUT));
-    hasty.limit_ns = 0;
-    actor_start(&hasty, "patient");
-    stage_pass(NS_PER_SECOND);
-    cr_assert(actor_ended(&hasty, 1));
+    make_probe(3, NS_PER_SECOND);
+    for (size_t item = 1; item <= 3; item++) {
+        for (int i = 0; i < 2; i++) {
+            actor_start(&hasty, "hasty");
+            stage_pass(NS_PER_MS);
+            cr_assert(actor_ended(&hasty, -ETIMEDOUT));
+        }
+        actor_start(&patient, "patient");
+        stage_pass(NS_PER_SECOND);
+        cr_assert(actor_ended(&patient, 1));
+        cr_assert_eq(probe.iterator.item.size, item, "%zu", probe.iterator.item.size);
+    }
+    call(takes_next, &probe.iterator, 0);
     call(closes, &probe.iterator, 0);
 }
 
@@ -281,6 +309,38 @@ Test(iterate, closing_twice_is_a_bug, .signal = SIGABRT)
     make_probe(1, 0);
     call(closes, &probe.iterator, 0);
     call(closes, &probe.iterator, 0);
+}
+
+Test(iterate, what_was_never_made_is_a_bug, .signal = SIGABRT)
+{
+    struct iterator nothing = {.state = 0};
+    cr_redirect_stderr();
+    call(takes_next, &nothing, 0);
+}
+
+Test(iterate, closing_what_was_never_made_is_a_bug, .signal = SIGABRT)
+{
+    struct iterator nothing = {.state = 0};
+    cr_redirect_stderr();
+    call(closes, &nothing, 0);
+}
+
+Test(iterate, a_source_that_answers_a_count_is_a_bug, .signal = SIGABRT)
+{
+    cr_redirect_stderr();
+    make_probe(0, 0);
+    probe.end = 2;
+    call(takes_next, &probe.iterator, 2);
+}
+
+Test(iterate, a_body_that_answers_a_count_is_a_bug, .signal = SIGABRT)
+{
+    cr_redirect_stderr();
+    make_probe(1, 0);
+    consumer.stop_at = 1;
+    consumer.stop_with = 2;
+    start_consumer(&probe.iterator);
+    stage_settle();
 }
 
 /* --- adapters --- */

@@ -1,4 +1,4 @@
-/* Iteration over the lines of a stream, on a network that cuts and fails. */
+/* Iteration over the lines of a stream, on a network that cuts and fails, cancelled at any time. */
 #include "reactor/iterate.h"
 
 #include <criterion/criterion.h>
@@ -83,6 +83,26 @@ Test(iterate_lines, whatever_call_fails_the_loop_ends_and_nothing_is_left)
         testing_open(&testing, NULL);
         more = read_lines(&testing, &reader, nth, poem);
         cr_assert(more ? reader.task.result < 0 : reader.task.result == 0, "call %lu", nth);
+    }
+}
+
+Test(iterate_lines, whenever_it_is_cancelled_the_loop_ends_and_nothing_is_left)
+{
+    bool ended = false;
+    for (int64_t ms = 0; !ended; ms++) {
+        struct testing testing;
+        struct testing_script script;
+        struct reader reader = {.rc = 0};
+        struct sim_peer *peer;
+        testing_open(&testing, &(struct sim_options){.segments = SIM_BYTES,
+                                                     .delay_min_ns = NS_PER_MS,
+                                                     .delay_max_ns = NS_PER_MS});
+        cr_assert_eq(testing_stream(&testing, &reader.stream, &peer), 0);
+        testing_play(&testing, &script, peer, poem);
+        ended = testing_run(&testing, &reader.task, "reader", reader_step, ms * NS_PER_MS);
+        cr_assert(testing_close(&testing), "%s", testing.report);
+        cr_assert_eq(reader.task.result, ended ? 0 : -ECANCELED, "after %ld ms", (long)ms);
+        cr_assert_eq(reader.closed, 0);
     }
 }
 

@@ -2,7 +2,9 @@
 #include "reactor/iterate.h"
 
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 #include <errno.h>
+#include <signal.h>
 
 #include "tests/stage.h"
 
@@ -38,6 +40,9 @@ struct parent {
     int count;
     int stop_at; /* 0: never */
     bool one_more; /* when the first has ended */
+    bool leaves_it_open;
+    int64_t limit_ns;
+    struct deadline limit;
     int order[CHILDREN]; /* of those that ended: their index */
     int ended;
 };
@@ -47,6 +52,8 @@ static int parent_step(struct task *task)
     struct parent *const self = container_of(task, struct parent, task);
 
     TASK_BEGIN();
+    if (self->limit_ns)
+        task_deadline_open(task, &self->limit, self->limit_ns);
     iterate_results(&self->results, task, "children");
     for (int i = 0; i < self->count; i++)
         (void)task_group_spawn(&self->results.group, &self->children[i].task, "child", child_step);
@@ -63,7 +70,10 @@ static int parent_step(struct task *task)
             (void)task_group_spawn(&self->results.group, &self->children[self->count].task, "more",
                                    child_step);
     }
-    TASK_AWAIT(self->closed, iterate_close(task, &self->results.iterator));
+    if (!self->leaves_it_open)
+        TASK_AWAIT(self->closed, iterate_close(task, &self->results.iterator));
+    if (self->limit_ns)
+        (void)task_deadline_close(task, &self->limit);
     TASK_RETURN(self->rc);
     TASK_END();
 }
@@ -105,6 +115,69 @@ Test(iterate_tasks, breaking_off_cancels_and_joins_the_rest)
     cr_assert_eq(parent.closed, 0);
     cr_assert_eq(parent.children[1].task.result, 0);
     cr_assert_eq(parent.children[3].task.result, -ECANCELED);
+}
+
+/* Two children, of which the first ends in the turn in which the limit passes. */
+static void start_parent_in_a_hurry(void)
+{
+    parent.count = 2;
+    parent.children[0].takes_ns = NS_PER_SECOND;
+    parent.children[1].takes_ns = 60 * NS_PER_SECOND;
+    parent.limit_ns = NS_PER_SECOND + NS_PER_MS;
+    start_parent();
+    stage_settle();
+    sim_advance(sim, parent.limit_ns);
+    stage_settle();
+    cr_assert(task_ended(&parent.task));
+    cr_assert_eq(parent.children[1].task.result, -ECANCELED);
+}
+
+Test(iterate_tasks, a_result_in_the_turn_of_the_deadline_is_had_and_enough)
+{
+    parent.stop_at = 1;
+    start_parent_in_a_hurry();
+    cr_assert_eq(parent.task.result, 1);
+    cr_assert_eq(parent.closed, 0, "the deadline has spoilt nothing: %d", parent.closed);
+}
+
+Test(iterate_tasks, the_deadline_is_told_where_more_results_are_wanted)
+{
+    start_parent_in_a_hurry();
+    cr_assert_eq(parent.task.result, -ETIMEDOUT);
+    cr_assert_eq(parent.ended, 1);
+    cr_assert_eq(parent.closed, 0);
+}
+
+Test(iterate_tasks, results_that_were_not_closed_are_a_bug, .signal = SIGABRT)
+{
+    cr_redirect_stderr();
+    parent.count = 1;
+    parent.leaves_it_open = true;
+    start_parent();
+    stage_settle();
+}
+
+/* Cancels at each turn in which something happens, with time to clean up and without. */
+Test(iterate_tasks, wherever_a_consumer_is_cancelled_nobody_is_left_behind)
+{
+    bool ended = false;
+    for (int turns = 0; !ended; turns++) {
+        for (int grace = 0; grace < 2; grace++) {
+            parent = (struct parent){.count = 3, .stop_at = 2};
+            for (int i = 0; i < 3; i++)
+                parent.children[i].takes_ns = (i + 1) * NS_PER_MS;
+            start_parent();
+            for (int i = 0; i < turns; i++) {
+                sim_advance(sim, NS_PER_MS / 2);
+                stage_turn();
+            }
+            ended = task_ended(&parent.task);
+            task_cancel(&parent.task, grace ? TIME_NEVER : loop.now_ns);
+            stage_settle();
+            cr_assert(task_ended(&parent.task), "turn %d", turns);
+            cr_assert_eq(parent.task.result, parent.ended == 2 ? 1 : -ECANCELED, "turn %d", turns);
+        }
+    }
 }
 
 Test(iterate_tasks, a_cancelled_consumer_of_results_leaves_nobody_behind)
@@ -233,6 +306,17 @@ Test(iterate_tasks, a_timeout_around_a_gather_ends_all_of_it)
     cr_assert_eq(gatherer.tasks[0]->result, -ECANCELED);
     cr_assert_eq(gatherer.tasks[1]->result, -ECANCELED);
     cr_assert_eq(gatherer.tasks[2]->result, 12);
+}
+
+Test(iterate_tasks, a_gather_that_is_whole_in_the_turn_of_its_deadline_is_had)
+{
+    gatherer.limit_ns = 3 * NS_PER_SECOND + NS_PER_MS;
+    start_gatherer();
+    stage_settle();
+    sim_advance(sim, gatherer.limit_ns);
+    stage_settle();
+    cr_assert(task_ended(&gatherer.task));
+    cr_assert_eq(gatherer.task.result, 0);
 }
 
 Test(iterate_tasks, a_cancelled_gather_ends_all_of_it)
