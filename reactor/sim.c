@@ -209,11 +209,14 @@ void sim_raise(struct sim *sim, int signal_number)
 
 /* --- the process -------------------------------------------------------------------------- */
 
+/* As a limit on the numbers, which programs compare with it: those here begin higher up. */
 static int door_descriptor_limit(struct sys *sys)
 {
     struct sim *sim = sim_of(sys);
     int fault = sim_enter(sim, SIM_DESCRIPTOR_LIMIT);
-    return fault < 0 ? fault : sim->options.descriptor_limit;
+    if (fault < 0)
+        return fault;
+    return sim->options.descriptor_limit + SIM_FIRST_DESCRIPTOR - SIM_STANDARD_DESCRIPTORS;
 }
 
 static int door_random(struct sys *sys, void *buffer, size_t size)

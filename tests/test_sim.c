@@ -349,6 +349,20 @@ Test(sim, a_late_accept_comes_with_another_event)
     sim_free(sim);
 }
 
+Test(sim, the_descriptor_limit_is_above_the_highest_number_there_can_be)
+{
+    struct sim *sim = sim_create(&(struct sim_options){.descriptor_limit = 20});
+    struct sys *sys = sim_door(sim);
+    int fd, highest = 0, opened = 0;
+
+    for (; (fd = sys->socket(sys, AF_INET)) >= 0; opened++)
+        highest = fd;
+    cr_assert_eq(fd, -EMFILE);
+    cr_assert_eq(opened, 17, "and the standard ones");
+    cr_assert_eq(sys->descriptor_limit(sys), highest + 1);
+    sim_free(sim);
+}
+
 Test(sim, without_ipv6_there_is_ipv4)
 {
     struct sim_options options = {.without_ipv6 = true};
