@@ -34,11 +34,17 @@ int loop_run(struct loop *loop, struct task *main, const char *name, task_step *
 struct printer {
     void (*print)(void *context, const char *line);
     void *context;
+    size_t lines_left; /* before what follows is only counted */
+    size_t left_out; /* tasks */
 };
 
-static void print_group(const struct printer *printer, const struct task_group *group, int depth);
+static void print_line(struct printer *printer, const char *line)
+{
+    printer->print(printer->context, line);
+    printer->lines_left--;
+}
 
-static void print_task(const struct printer *printer, const struct task *task, int depth)
+static void print_task_line(struct printer *printer, const struct task *task, int depth)
 {
     char line[256];
     const char *name = task->wake.callback.name;
@@ -48,26 +54,59 @@ static void print_task(const struct printer *printer, const struct task *task, i
                        where->line, where->text);
     else
         (void)snprintf(line, sizeof(line), "%*s%s  (running)", 2 * depth, "", name);
-    printer->print(printer->context, line);
-    for (const struct task_group *group = task->groups; group; group = group->next)
-        print_group(printer, group, depth + 1);
+    print_line(printer, line);
 }
 
-static void print_group(const struct printer *printer, const struct task_group *group, int depth)
+static void print_group_line(struct printer *printer, const struct task_group *group, int depth)
 {
     char line[256];
     (void)snprintf(line, sizeof(line), "%*s[%s] %zu %s%s", 2 * depth, "", group->name, group->alive,
                    group->alive == 1 ? "task" : "tasks", group->cancelled ? ", cancelled" : "");
-    printer->print(printer->context, line);
-    if (depth >= PRINT_DEPTH_MAX)
+    print_line(printer, line);
+}
+
+static void print_children(struct printer *printer, const struct task_group *group, int depth);
+
+static void print_group(struct printer *printer, const struct task_group *group, int depth)
+{
+    if (printer->lines_left > 0)
+        print_group_line(printer, group, depth);
+    print_children(printer, group, depth + 1);
+}
+
+static void print_task(struct printer *printer, const struct task *task, int depth)
+{
+    if (printer->lines_left > 0)
+        print_task_line(printer, task, depth);
+    else
+        printer->left_out++;
+    for (const struct task_group *group = task->groups; group; group = group->next)
+        print_group(printer, group, depth + 1);
+}
+
+static void print_children(struct printer *printer, const struct task_group *group, int depth)
+{
+    if (depth > PRINT_DEPTH_MAX)
         return;
     for (struct list *node = group->children.next; node != &group->children; node = node->next)
-        print_task(printer, task_of_sibling(node), depth + 1);
+        print_task(printer, task_of_sibling(node), depth);
 }
 
 void root_print(const struct root *root, void (*print)(void *context, const char *line),
                 void *context)
 {
-    const struct printer printer = {.print = print, .context = context};
+    struct printer printer = {.print = print, .context = context, .lines_left = SIZE_MAX};
     print_group(&printer, &root->group, 0);
+}
+
+void root_print_pending(const struct task_group *group, size_t lines_max,
+                        void (*print)(void *context, const char *line), void *context)
+{
+    struct printer printer = {.print = print, .context = context, .lines_left = lines_max};
+    print_children(&printer, group, 0);
+    if (printer.left_out == 0)
+        return;
+    char line[64];
+    (void)snprintf(line, sizeof(line), "and %zu more", printer.left_out);
+    print(context, line);
 }

@@ -31,4 +31,10 @@ int loop_run(struct loop *loop, struct task *main, const char *name, task_step *
 void root_print(const struct root *root, void (*print)(void *context, const char *line),
                 void *context);
 
+/* The same of those children of one group that have yet to end, and of what is below them:
+ * `lines_max` lines at most, the children unindented; where that was not enough, a last one counts
+ * the tasks left out. What a program logs of whom it is about to cut off. */
+void root_print_pending(const struct task_group *group, size_t lines_max,
+                        void (*print)(void *context, const char *line), void *context);
+
 #endif

@@ -159,6 +159,46 @@ Test(root, the_tree_shows_each_group_and_what_each_task_waits_for)
     expect_tree(&root, "[root] 0 tasks\n");
 }
 
+static void expect_pending(const struct task_group *group, size_t lines_max, const char *expected)
+{
+    printed[0] = '\0';
+    root_print_pending(group, lines_max, print_line, &loop);
+    cr_assert_str_eq(printed, expected);
+}
+
+Test(root, those_who_have_yet_to_end_are_named_and_beyond_a_limit_counted)
+{
+    struct root root;
+    struct program program = {.rc = 0};
+
+    event_init(&program.event);
+    root_start(&root, &loop, &program.task, "main", program_step);
+    stage_settle();
+    expect_pending(&program.timers, 9, "");
+    expect_pending(&program.server, 4,
+                   "ann  @  task_group_join(task, &self->group)\n"
+                   "  [ann's] 1 task\n"
+                   "    reader  @  task_sleep(task, 30 * NS_PER_SECOND)\n"
+                   "bob  @  task_sleep(task, 30 * NS_PER_SECOND)\n");
+    expect_pending(&program.server, 3,
+                   "ann  @  task_group_join(task, &self->group)\n"
+                   "  [ann's] 1 task\n"
+                   "    reader  @  task_sleep(task, 30 * NS_PER_SECOND)\n"
+                   "and 1 more\n");
+    expect_pending(&program.server, 1,
+                   "ann  @  task_group_join(task, &self->group)\n"
+                   "and 2 more\n");
+    expect_pending(&program.server, 0, "and 3 more\n");
+    task_group_cancel(&program.server, TIME_NEVER);
+    expect_pending(&program.server, 1,
+                   "ann  @  task_group_join(task, &self->group)\n"
+                   "and 2 more\n");
+    stage_settle();
+    expect_pending(&program.server, 9, "");
+    event_set(&program.event);
+    cr_assert_eq(root_run(&root), 0);
+}
+
 Test(root, cancelling_the_main_task_ends_the_whole_tree)
 {
     struct root root;
