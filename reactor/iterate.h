@@ -93,16 +93,17 @@ TASK_AWAITABLE int iterate_each(struct task *task, struct iterate_each *self,
 
 /* Like TASK_AWAIT; but what fails is the answer to the consumer, and is awaited again when the
  * consumer asks again. Behind it `result` is never negative. */
-#define ITERATE_AWAIT(result, call)                                                   \
-    do {                                                                              \
-        while (((result) = (call)) < 0) {                                             \
-            static const struct site iterate_site_here = {__FILE__, __LINE__, #call}; \
-            self->frame.resume = __LINE__;                                            \
-            if ((result) != TASK_PENDING)                                             \
-                return (result);                                                      \
-            return task_park(task, &iterate_site_here);                               \
-        case TASK_KEY(__LINE__):;                                                     \
-        }                                                                             \
+#define ITERATE_AWAIT(result, call)                                                            \
+    do {                                                                                       \
+        while (((result) = (call)) < 0) {                                                      \
+            _Static_assert(sizeof(result) >= sizeof(int), "the result of an await is an int"); \
+            static const struct site iterate_site_here = {__FILE__, __LINE__, #call};          \
+            self->frame.resume = __LINE__;                                                     \
+            if ((result) != TASK_PENDING)                                                      \
+                return (result);                                                               \
+            return task_park(task, &iterate_site_here);                                        \
+        case TASK_KEY(__LINE__):;                                                              \
+        }                                                                                      \
     } while (0)
 
 /* --- sources --- */
