@@ -7,6 +7,9 @@
 #include "chat/room.h"
 #include "chat/server_inside.h"
 
+/* Of those who are cut off at the end, so many are named in the log. */
+#define CUT_NAMED_MAX 10
+
 /* Newcomers. */
 
 void server_tell_full(struct listener *listener, int fd)
@@ -104,6 +107,31 @@ static void reload_motd(struct server *server)
         log_write(log, LOG_LEVEL_INFO, "--motd %s was read again", path);
 }
 
+static void log_pending(void *context, const char *line)
+{
+    log_write(context, LOG_LEVEL_WARN, "pending: %s", line);
+}
+
+/* The second phase of the end: whoever is left is named, with what it waits for, and cut off. */
+static void cut(struct server *server)
+{
+    struct chat *chat = &server->chat;
+    struct task_group *groups[] = {&server->sessions.group, &server->farewells.group};
+    if (groups[0]->cancel_ns <= chat->loop->now_ns)
+        return; /* by a signal that came with this one */
+    for (int i = 0; i < 2; i++) {
+        root_print_pending(groups[i], CUT_NAMED_MAX, log_pending, chat->log);
+        task_group_cancel(groups[i], chat->loop->now_ns);
+    }
+}
+
+static void grace_ended(struct callback *callback)
+{
+    struct server *server = container_of(callback, struct server, grace.callback);
+    log_write(server->chat.log, LOG_LEVEL_INFO, "the grace is over");
+    cut(server);
+}
+
 /* Whether everybody has been told: the sessions do it in the turn after the grace began. */
 static bool notice_is_out(const struct server *server)
 {
@@ -125,8 +153,7 @@ static void end_or_cut(struct server *server, int number)
         return;
     }
     log_write(chat->log, LOG_LEVEL_INFO, "signal %d (%s): at once", number, strsignal(number));
-    task_group_cancel(&server->sessions.group, chat->loop->now_ns);
-    task_group_cancel(&server->farewells.group, chat->loop->now_ns);
+    cut(server);
 }
 
 static void on_signal(struct signals *signals, int number)
@@ -175,14 +202,17 @@ static void open_groups(struct server *server)
     }
 }
 
-/* Gives those who are in until the end of the grace. */
+/* Has those who are in end, in their own time, up to the end of the grace. That is not the cancels'
+ * deadline, which each would find passed by itself: all that are left are named before. */
 static void begin_grace(struct server *server)
 {
     const struct chat *chat = &server->chat;
     server->grace_turn = chat->loop->turn;
-    int64_t end_ns = time_after(chat->loop->now_ns, chat->config->grace_ns);
-    task_group_cancel(&server->sessions.group, end_ns);
-    task_group_cancel(&server->farewells.group, end_ns);
+    server->grace.callback = (struct callback){.run = grace_ended, .name = "end of the grace"};
+    loop_call_at(chat->loop, &server->grace,
+                 time_after(chat->loop->now_ns, chat->config->grace_ns));
+    task_group_cancel(&server->sessions.group, TIME_NEVER);
+    task_group_cancel(&server->farewells.group, TIME_NEVER);
 }
 
 static void log_end(const struct server *server)
@@ -210,6 +240,7 @@ static int server_step(struct task *task)
     /* Second phase: the end of the grace, or a second signal, cuts what is left. */
     TASK_AWAIT(self->rc, task_group_join(task, &self->sessions.group));
     TASK_AWAIT(self->rc, task_group_join(task, &self->farewells.group));
+    loop_stop(task->loop, &self->grace);
     log_end(self);
     TASK_END();
 }

@@ -5,7 +5,7 @@
  * either has it all or leaves nothing behind; server_step is the main task of
  * the loop: it opens the doors, waits for a signal, and shuts down in two
  * phases: whoever is in is sent what it is owed, and after the grace the rest
- * is cut.
+ * is named in the log and cut.
  *
  *      server ─┬─ [doors]      a task a listener, accepting
  *              ├─ [sessions]   a task a client
@@ -60,6 +60,7 @@ struct server {
     struct signals signals;
     struct event ending; /* a signal has asked for the end */
     uint64_t grace_turn; /* in which the grace began; 0: it hasn't */
+    struct timer grace; /* to its end */
     int descriptor_limit;
     int client_fd_limit; /* a newcomer whose descriptor is not below this finds the server full */
     bool without_ipv6; /* every address was asked for, and there is no IPv6 */

@@ -29,6 +29,7 @@ Test(server, an_idle_house_sleeps)
     cr_assert_eq(house_start(NULL), 0);
     for (int i = 0; i < 20; i++)
         (void)house_enter();
+    cr_assert_eq(names_count(&house.server.chat.people), 20);
     cr_assert(house_pass(NS_PER_SECOND)); /* arrivals are announced */
     uint64_t turns = house.loop.turn;
     cr_assert(house_pass(3600 * NS_PER_SECOND));
@@ -71,44 +72,108 @@ Test(server, silence_is_counted_from_the_last_byte)
     house_raze();
 }
 
-Test(server, the_grace_ends_what_hangs)
+/* A house with somebody who talks, as guest1, and `count` others who have stopped reading, so much
+ * that what they are owed fits in no buffer. Returns the talker. */
+static struct sim_peer *build_stalled(const char *grace, int count, struct sim_peer **stalled)
 {
-    static const char *const arguments[] = {"--grace", "7s", "--rate", "0", NULL};
+    const char *const arguments[] = {"--grace", grace, "--rate", "0", NULL};
     house_build(NULL);
     cr_assert_eq(house_start(arguments), 0);
     struct sim_peer *talker = house_enter();
-    struct sim_peer *stalled = house_enter();
-    sim_peer_stall(stalled);
+    for (int i = 0; i < count; i++) {
+        stalled[i] = house_enter();
+        sim_peer_stall(stalled[i]);
+    }
     for (int i = 0; i < 4000; i++)
         sim_peer_say(talker, "a line that is long enough to fill what buffers there are\n");
     cr_assert(house_pass(NS_PER_SECOND));
+    return talker;
+}
+
+static void expect_log(const char *text)
+{
+    const char *log = sim_output(house.sim, 2);
+    cr_assert(strstr(log, text), "not \"%s\" in %s", text, log);
+}
+
+Test(server, the_grace_ends_what_hangs)
+{
+    struct sim_peer *stalled;
+    struct sim_peer *talker = build_stalled("7s", 1, &stalled);
     sim_raise(house.sim, SIGTERM);
     cr_assert(house_pass(6 * NS_PER_SECOND), "it ended before its grace");
     cr_assert(sim_peer_at_end(talker));
     (void)house_pass(2 * NS_PER_SECOND);
     cr_assert(task_ended(&house.server.task));
-    cr_assert(strstr(sim_output(house.sim, 2), "1 client was cut off"), "%s",
-              sim_output(house.sim, 2));
+    expect_log("the grace is over\n");
+    expect_log("pending: guest2  reactor/stream.c:");
+    expect_log("1 client was cut off");
     house_stop();
     house_raze();
 }
 
 Test(server, a_second_signal_ends_it_at_once)
 {
-    static const char *const arguments[] = {"--grace", "1h", "--rate", "0", NULL};
-    house_build(NULL);
-    cr_assert_eq(house_start(arguments), 0);
-    struct sim_peer *talker = house_enter();
-    struct sim_peer *stalled = house_enter();
-    sim_peer_stall(stalled);
-    for (int i = 0; i < 4000; i++)
-        sim_peer_say(talker, "a line that is long enough to fill what buffers there are\n");
-    cr_assert(house_pass(NS_PER_SECOND));
+    struct sim_peer *stalled;
+    (void)build_stalled("1h", 1, &stalled);
     sim_raise(house.sim, SIGTERM);
     cr_assert(house_pass(NS_PER_SECOND));
     sim_raise(house.sim, SIGTERM);
+    sim_raise(house.sim, SIGINT);
     (void)house_pass(0);
     cr_assert(task_ended(&house.server.task));
+    expect_log("pending: guest2  reactor/stream.c:");
+    cr_assert_null(strstr(strstr(sim_output(house.sim, 2), "pending: guest2") + 1, "pending:"),
+                   "it is named once");
+    house_stop();
+    house_raze();
+}
+
+Test(server, of_many_who_are_cut_off_ten_are_named_and_all_counted)
+{
+    struct sim_peer *stalled[12];
+    (void)build_stalled("1s", 12, stalled);
+    sim_raise(house.sim, SIGTERM);
+    (void)house_pass(NS_PER_SECOND);
+    cr_assert(task_ended(&house.server.task));
+    expect_log("pending: guest11  reactor/stream.c:");
+    cr_assert_null(strstr(sim_output(house.sim, 2), "pending: guest12"));
+    expect_log("pending: and 2 more\n");
+    expect_log("12 clients were cut off");
+    house_stop();
+    house_raze();
+}
+
+/* Whoever is not done by then is named, also if its connection moves in that very turn. */
+Test(server, who_is_cut_off_was_named)
+{
+    for (int together = 0; together < 2; together++) {
+        struct sim_peer *stalled;
+        (void)build_stalled("1s", 1, &stalled);
+        sim_raise(house.sim, SIGTERM);
+        cr_assert(house_pass(NS_PER_SECOND - 1));
+        sim_peer_resume(stalled);
+        if (together)
+            sim_advance(house.sim, 1);
+        (void)house_pass(NS_PER_SECOND);
+        cr_assert(task_ended(&house.server.task));
+        const char *log = sim_output(house.sim, 2);
+        cr_assert_eq(strstr(log, "pending: guest2") != NULL, strstr(log, "was cut off") != NULL,
+                     "%s", log);
+        house_stop();
+        house_raze();
+    }
+}
+
+Test(server, without_grace_everybody_is_told_all_the_same)
+{
+    struct sim_peer *stalled;
+    struct sim_peer *talker = build_stalled("0", 1, &stalled);
+    sim_raise(house.sim, SIGTERM);
+    (void)house_pass(NS_PER_MS);
+    cr_assert(task_ended(&house.server.task));
+    house_expect(talker, "* server is shutting down\r\n");
+    expect_log("pending: guest2  reactor/stream.c:");
     house_stop();
     house_raze();
 }
