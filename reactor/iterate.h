@@ -92,7 +92,8 @@ TASK_AWAITABLE int iterate_each(struct task *task, struct iterate_each *self,
     } while (0)
 
 /* Like TASK_AWAIT; but what fails is the answer to the consumer, and is awaited again when the
- * consumer asks again. Behind it `result` is never negative. */
+ * consumer asks again: from its beginning, so where that is a sleep let the frame hold the instant
+ * of its end. Behind it `result` is never negative. */
 #define ITERATE_AWAIT(result, call)                                                            \
     do {                                                                                       \
         while (((result) = (call)) < 0) {                                                      \
