@@ -144,6 +144,10 @@ void sim_answer(struct sim *sim, enum sim_call call, const int *answers, size_t 
 {
     if (!kinds[call].errors[0])
         sim_die(sim, "%s can't be told what to answer", kinds[call].name);
+    for (size_t i = 0; i < count; i++) {
+        if (answers[i] > 0)
+            sim_die(sim, "%s is told to answer %d: 0 or -errno", kinds[call].name, answers[i]);
+    }
     sim->canned[call].answers = answers;
     sim->canned[call].left = count;
 }

@@ -102,6 +102,18 @@ Test(testing, what_does_not_finish_is_told_of_with_what_every_task_waits_for)
     cr_assert_eq(parent.task.result, -ECANCELED, "the close has ended it");
 }
 
+Test(testing, a_run_without_a_limit_ends_where_nothing_can_happen_any_more)
+{
+    struct waiter waiter = {.rc = 0}, sleeper = {.sleep_ns = 100000 * NS_PER_SECOND};
+
+    event_init(&waiter.event);
+    testing_open(&testing, NULL);
+    cr_assert(testing_run(&testing, &sleeper.task, "sleeper", waiter_step, TIME_NEVER));
+    cr_assert_not(testing_run(&testing, &waiter.task, "waiter", waiter_step, TIME_NEVER));
+    cr_assert(reported("waiter did not finish: it waited to the end of its time\n"));
+    cr_assert(testing_close(&testing), "%s", testing.report);
+}
+
 Test(testing, a_run_that_did_not_finish_is_resumed)
 {
     struct waiter waiter = {.sleep_ns = 3 * NS_PER_SECOND};
@@ -425,6 +437,63 @@ Test(testing, telling_close_what_to_answer_is_a_bug, .signal = SIGABRT)
     cr_redirect_stderr();
     testing_open(&testing, NULL);
     sim_answer(testing.sim, SIM_CLOSE, answers, 1);
+}
+
+Test(testing, a_count_is_no_answer_that_can_be_laid_down, .signal = SIGABRT)
+{
+    static const int answers[] = {-EIO, 5};
+    cr_redirect_stderr();
+    testing_open(&testing, NULL);
+    sim_answer(testing.sim, SIM_RECEIVE, answers, 2);
+}
+
+static void play_one(const struct testing_act *acts)
+{
+    struct stream stream;
+    struct sim_peer *peer;
+    struct testing_script script;
+
+    cr_redirect_stderr();
+    testing_open(&testing, NULL);
+    (void)testing_stream(&testing, &stream, &peer);
+    testing_play(&testing, &script, peer, acts);
+    (void)testing_played(&testing, &script);
+}
+
+Test(testing, expecting_nothing_is_a_bug, .signal = SIGABRT)
+{
+    play_one((const struct testing_act[]){{.verb = TESTING_EXPECT}, {.verb = TESTING_END}});
+}
+
+Test(testing, a_verb_that_there_is_not_is_a_bug, .signal = SIGABRT)
+{
+    play_one((const struct testing_act[]){{.verb = (enum testing_verb)99}, {.verb = TESTING_END}});
+}
+
+Test(testing, resuming_what_was_never_started_is_a_bug, .signal = SIGABRT)
+{
+    cr_redirect_stderr();
+    testing_open(&testing, NULL);
+    (void)testing_resume(&testing, 0);
+}
+
+Test(testing, making_a_stream_while_a_main_task_has_yet_to_end_is_a_bug, .signal = SIGABRT)
+{
+    struct waiter waiter = {.sleep_ns = NS_PER_SECOND};
+    struct stream stream;
+    struct sim_peer *peer;
+    cr_redirect_stderr();
+    testing_open(&testing, NULL);
+    (void)testing_run(&testing, &waiter.task, "waiter", waiter_step, 0);
+    (void)testing_stream(&testing, &stream, &peer);
+}
+
+Test(testing, closing_twice_is_a_bug, .signal = SIGABRT)
+{
+    cr_redirect_stderr();
+    testing_open(&testing, NULL);
+    (void)testing_close(&testing);
+    (void)testing_close(&testing);
 }
 
 Test(testing, two_main_tasks_at_once_are_a_bug, .signal = SIGABRT)
