@@ -65,9 +65,9 @@ bool testing_close(struct testing *testing);
 
 /*
  * Runs `step` as the main task until it ends, `limit_ns` of virtual time at most (TIME_NEVER: until
- * nothing can happen any more). Returns true when it has ended: task->result is what it returned. False where it did not finish, with
- * testing->report: how it failed to, the tree of tasks with the await each is parked at, and what
- * scripted peers were waiting for. Runs callbacks.
+ * nothing can happen any more). Returns true when it has ended: task->result is what it returned.
+ * False where it did not finish, with testing->report: how it failed to, the tree of tasks with the
+ * await each is parked at, and what scripted peers were waiting for. Runs callbacks.
  */
 bool testing_run(struct testing *testing, struct task *task, const char *name, task_step *step,
                  int64_t limit_ns);

@@ -50,7 +50,7 @@ static int names_next(struct task *task, struct iterator *iterator)
         ITERATE_AWAIT(self->rc, task_sleep(task, self->there_ns - loop.now_ns));
         say("a page came", "");
         for (self->row = 0; self->row < PAGE_NAMES && pages[self->page][self->row]; self->row++) {
-            iterator->item.value = strcpy(self->text, pages[self->page][self->row]);
+            (void)snprintf(self->text, sizeof(self->text), "%s", pages[self->page][self->row]);
             ITERATE_YIELD();
         }
     }
@@ -68,6 +68,7 @@ static void names_init(struct names *self)
 {
     *self = (struct names){.rc = 0};
     iterate_init(&self->iterator, names_next, names_close);
+    self->iterator.item.value = self->text;
 }
 
 static bool has_r(void *context, const struct iterate_item *item)

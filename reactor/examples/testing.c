@@ -33,6 +33,11 @@ struct game {
     size_t size;
 };
 
+static int hear(struct task *task, struct game *self)
+{
+    return stream_read_line(task, &self->stream, 9, &self->line, &self->size);
+}
+
 static int say(struct game *self, const char *text)
 {
     return stream_write(&self->stream, text, strlen(text));
@@ -41,7 +46,7 @@ static int say(struct game *self, const char *text)
 /* Answers a guess. Returns 1 where it was right, 0 where it was not, or -errno. */
 static int answer(struct game *self)
 {
-    int guess = atoi(self->line);
+    long guess = strtol(self->line, NULL, 10);
     int rc = say(self, guess < NUMBER ? "more\n" : guess > NUMBER ? "less\n" : "right\n");
     return rc < 0 ? rc : guess == NUMBER;
 }
@@ -54,7 +59,7 @@ static int game_step(struct task *task)
     self->rc = say(self, "a number?\n");
     while (self->rc == 0) {
         task_deadline_open(task, &self->patience, 1800 * NS_PER_SECOND);
-        TASK_AWAIT(self->rc, stream_read_line(task, &self->stream, 9, &self->line, &self->size));
+        TASK_AWAIT(self->rc, hear(task, self));
         (void)task_deadline_close(task, &self->patience);
         if (self->rc <= 0)
             break;
@@ -83,8 +88,8 @@ static const struct testing_act puzzled[] = {{.verb = TESTING_SAY, .text = "3\n"
                                              {.verb = TESTING_EXPECT, .text = "warmer"},
                                              {.verb = TESTING_END}};
 
-/* Has a player act by `acts`, for `limit_ns` at most. Returns whether the game was over by then; what
- * it returned is game.task.result. */
+/* Has a player act by `acts`, for `limit_ns` at most. Returns whether the game was over by then;
+ * what it returned is game.task.result. */
 static bool play(const struct testing_act *acts, int64_t limit_ns)
 {
     struct sim_peer *peer;
