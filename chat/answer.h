@@ -4,9 +4,9 @@
  * A list of a thousand lines must not be queued for somebody who doesn't read.
  * An answer is a generator: answer_next writes the next line from what is true
  * then, and the session asks for more only when the reader has taken what there
- * was. In Python these would be asynchronous generators. What comes and goes
- * while somebody reads about it may be missed or named twice: nothing is held
- * still for a reader.
+ * was. It is a plain one, as in Python: composing never waits, the session does,
+ * in one place for all it waits for. What comes and goes while somebody reads
+ * about it may be missed or named twice: nothing is held still for a reader.
  */
 #ifndef CHAT_ANSWER_H
 #define CHAT_ANSWER_H

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The traps of reactor/task.h, each as a snippet that must not compile, beside
-# some that must. Every compiler that is installed has to agree.
+# The traps of reactor/task.h and iterate.h, each as a snippet that must not compile,
+# beside some that must. Every compiler that is installed has to agree.
 #
 # The first line of tests/must_not_compile/NAME.c names what is to be said:
 #
