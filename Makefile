@@ -1,10 +1,8 @@
 # chatd and the reactor below it. `make help` lists the targets.
-#
-# New files are picked up by name: reactor/*.c is the library, chat/*.c the
-# server, tests/test_*.c one Criterion binary each, tests/fuzz_*.c one fuzz
-# target each, other tests/*.c are helpers of them, executable tests/*.sh are
-# tests too, reactor/examples/*.c, tools/floor*.c and tools/bench_*.c one program
-# each.
+# New files are picked up by name: reactor/*.c is the library, chat/*.c the server, tests/test_*.c
+# one Criterion binary each, tests/fuzz_*.c one fuzz target each, other tests/*.c are helpers of
+# them, executable tests/*.sh are tests too, tools/floor*.c and tools/bench_*.c one program each, as
+# are reactor/examples/*.c, but for http.c and site.c, which are parts of two of these.
 
 BUILD  ?= build
 PREFIX ?= /usr/local
@@ -30,7 +28,7 @@ HELPERS  := $(call objects,tests/*.c,$(wildcard tests/test_*.c tests/fuzz_*.c))
 LIBTESTS := $(if $(HELPERS),$(BUILD)/libtests.a)
 TESTS    := $(call programs,tests/test_*.c)
 FUZZERS  := $(call programs,tests/fuzz_*.c)
-EXAMPLES := $(call programs,reactor/examples/*.c)
+EXAMPLES := $(filter-out %/http %/site,$(call programs,reactor/examples/*.c))
 MEASURES := $(call programs,tools/floor*.c tools/bench_*.c)
 SCRIPTS  := $(wildcard tests/*.sh tests/*/*.sh)
 LIBCHAT  := $(if $(CHAT),$(BUILD)/libchat.a)
@@ -106,6 +104,8 @@ $(BUILD)/chatd: $(BUILD)/chat/main.o
 $(BUILD)/chatload: $(BUILD)/tools/chatload.o $(LIBLOAD)
 $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS): %: %.o
 $(filter $(BUILD)/tools/floor%,$(MEASURES)): $(BUILD)/tools/relay.o
+$(addprefix $(BUILD)/reactor/examples/,aggregator crawler): $(BUILD)/reactor/examples/http.o
+$(BUILD)/reactor/examples/crawler: $(BUILD)/reactor/examples/site.o
 $(TESTS) $(FUZZERS): $(LIBTESTS) $(LIBLOAD)
 $(TESTS): LDLIBS += -lcriterion
 $(BUILD)/chatload $(TESTS): LDLIBS += -lm
