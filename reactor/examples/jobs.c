@@ -2,12 +2,13 @@
  * jobs: a job processor. A job is to deliver a text to a port of this machine.
  *
  * Connect with nc to the port that it tells and say `deliver 8000 hello`; start
- * `nc -l 127.0.0.1 8000` before, later or never, and look for: attempts that are
- * further and further apart, and a job that has used up five of them and is
- * among the dead letters (say `dead`); a client that submits more than the three
- * workers and the queue hold, and isn't read until there is room; and, on TERM,
- * that no more is taken but what was taken is done, for at most ten seconds or
- * until a second TERM. What is not delivered by then is a dead letter, too.
+ * `nc -l 127.0.0.1 8000` before, later or never, and look for: attempts whose
+ * pauses may be twice as long each time, and a job that has used up five of them
+ * and is among the dead letters (say `dead`); a client that submits more than the
+ * three workers and the queue hold, and isn't read until there is room; and, on
+ * TERM or Ctrl-C, that no more is taken but what was taken is done, for at most
+ * ten seconds or until it is said again. What isn't delivered by then is a dead
+ * letter, too. The output tells of each, for the list ends with the program.
  *
  * Patterns: a service, workers with a bounded queue, retry with back-off and
  * jitter, a time-out a try, shutdown in two phases. Delivered means that the
@@ -65,6 +66,7 @@ static void delivery_ended(struct job *job)
         return;
     }
     failed++;
+    printf("job %u: dead letter: %s", delivery->number, delivery->text);
     list_append(&delivery->dead_node, &dead);
     if (failed > DEAD_MAX)
         loop.sys->release(loop.sys, container_of(list_pop(&dead), struct delivery, dead_node));
@@ -112,7 +114,7 @@ static struct delivery *delivery_parse(const char *line)
     if (strncmp(line, "deliver ", 8) != 0)
         return NULL;
     unsigned long port = strtoul(line + 8, &end, 10);
-    if (port > UINT16_MAX || *end != ' ')
+    if (port == 0 || port > UINT16_MAX || *end != ' ')
         return NULL;
     struct delivery *delivery = loop.sys->allocate(loop.sys, sizeof(*delivery));
     if (!delivery)
@@ -163,6 +165,8 @@ static int client_step(struct task *task)
     for (;;) {
         TASK_AWAIT(self->rc, stream_read_line(task, &self->its.stream, LETTER_BYTES,
                                               &self->its.line, &self->its.size));
+        if (self->rc == -EMSGSIZE)
+            (void)stream_write(&self->its.stream, "* refused\n", 10);
         if (self->rc <= 0)
             TASK_RETURN(self->rc);
         client_command(self);
@@ -229,6 +233,7 @@ int main(void)
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
     setvbuf(stdout, NULL, _IOLBF, 0);
     list_init(&dead);
     if (loop_init(&loop, sys_kernel()) < 0)
