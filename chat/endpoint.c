@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "chat/units.h"
@@ -74,6 +75,16 @@ int endpoint_parse(const char *text, struct endpoint *endpoint)
         return -EINVAL;
     *endpoint = (struct endpoint){.kind = ENDPOINT_UNIX, .path = text + strlen(UNIX_PREFIX)};
     return 0;
+}
+
+void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT])
+{
+    if (endpoint->kind == ENDPOINT_UNIX)
+        (void)snprintf(text, ENDPOINT_TEXT, UNIX_PREFIX "%s", endpoint->path);
+    else if (strchr(endpoint->host, ':'))
+        (void)snprintf(text, ENDPOINT_TEXT, "[%s]:%u", endpoint->host, endpoint->port);
+    else
+        (void)snprintf(text, ENDPOINT_TEXT, "%s:%u", endpoint->host, endpoint->port);
 }
 
 bool endpoint_same(const struct endpoint *one, const struct endpoint *other)

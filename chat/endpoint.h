@@ -21,6 +21,9 @@
 
 enum endpoint_kind { ENDPOINT_TCP, ENDPOINT_UNIX };
 
+/* Bytes of an endpoint as text, the closing zero included. */
+#define ENDPOINT_TEXT (ENDPOINT_HOST_MAX + 16)
+
 struct endpoint {
     enum endpoint_kind kind;
     uint16_t port; /* TCP; 0: any free one */
@@ -30,6 +33,9 @@ struct endpoint {
 
 /* Reads `text`, which must stay as long as the endpoint. 0, or -EINVAL with nothing changed. */
 int endpoint_parse(const char *text, struct endpoint *endpoint);
+
+/* Writes it as people type it. */
+void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT]);
 
 /* True where both can't be had at once, as far as their spelling tells. Port 0 is a new one each
  * time. */

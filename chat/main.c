@@ -28,38 +28,20 @@ static int put(struct sys *sys, int fd, const char *text, size_t length)
     return 0;
 }
 
-/* `problem` begins with `chatd: `. In one piece, as one line. */
-static void put_problem(struct sys *sys, const char *problem)
+/* In one piece, as one line. */
+static void put_problem(struct sys *sys, const char *prefix, const char *problem)
 {
-    char line[CONFIG_PROBLEM_TEXT + 32];
-    int length = snprintf(line, sizeof(line), "%s\n", problem);
+    char line[SERVER_PROBLEM_TEXT + 32];
+    int length = snprintf(line, sizeof(line), "%s%s\n", prefix, problem);
+    for (int i = 0; i < length - 1; i++) /* a path may hold a newline */
+        if ((unsigned char)line[i] < ' ')
+            line[i] = '?';
     (void)put(sys, STDERR_FILENO, line, (size_t)length); /* the exit status says it too */
 }
 
 static void put_failed_start(struct sys *sys, const char *cause)
 {
-    char problem[CONFIG_PROBLEM_TEXT + 16];
-    (void)snprintf(problem, sizeof(problem), "chatd: %s", cause);
-    put_problem(sys, problem);
-}
-
-static void report_slow(void *context, const struct debug_slow *slow)
-{
-    const struct site *where = slow->where;
-    if (where)
-        log_write(context, LOG_LEVEL_WARN, "slow callback: %s at %s:%d %s took %.3f ms", slow->name,
-                  where->file, where->line, where->text, (double)slow->took_ns / NS_PER_MS);
-    else
-        log_write(context, LOG_LEVEL_WARN, "slow callback: %s took %.3f ms", slow->name,
-                  (double)slow->took_ns / NS_PER_MS);
-}
-
-static void set_debug(struct loop *loop, const struct config *config, struct log *log)
-{
-    loop->debug.enabled = loop->debug.enabled || config->debug;
-    loop->debug.threshold_ns = config->slow_callback_ns;
-    loop->debug.report = report_slow;
-    loop->debug.context = log;
+    put_problem(sys, "chatd: ", cause);
 }
 
 /* Where that can't be told, the log says so, and the server serves all the same. */
@@ -99,7 +81,6 @@ static int run(struct loop *loop, const struct config *config)
     struct problem problem;
     struct log log;
     log_init(&log, loop->sys, STDERR_FILENO, config->log_level);
-    set_debug(loop, config, &log);
     if (server_open(&server, loop, config, &log, &problem) < 0) {
         put_failed_start(loop->sys, problem.text);
         return STATUS_FAILED;
@@ -155,7 +136,7 @@ int main(int argc, char **argv)
     case CONFIG_VERSION:
         return print(sys, "chatd " VERSION "\n", strlen("chatd " VERSION "\n"));
     default:
-        put_problem(sys, problem);
+        put_problem(sys, "", problem); /* it begins with `chatd: ` */
         return STATUS_USAGE;
     }
 }

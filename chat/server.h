@@ -30,9 +30,12 @@
 
 struct server;
 
-/* The cause of a failed start: a line for people, without `chatd: `. */
+/* Room for the cause of every listener and for that of a motd, whatever file it can be. */
+#define SERVER_PROBLEM_TEXT (16 * 1024)
+
+/* The causes of a failed start: one line for people, without `chatd: `. */
 struct problem {
-    char text[CONFIG_PROBLEM_TEXT];
+    char text[SERVER_PROBLEM_TEXT];
 };
 
 /* One listener and the task that accepts from it. */
@@ -70,8 +73,9 @@ struct server {
 
 /*
  * Makes a server on `loop` that listens as `config` says; all three must outlive it. Returns 0, or
- * -errno with the cause in `problem`. Nothing is logged and nothing is accepted before it runs. May
- * block for as long as a name server takes.
+ * -errno and, in `problem`, all that the start failed for. Nothing is logged or accepted before the
+ * server runs. Turns the loop, so it is called from outside of it. May block for as long as name
+ * servers take.
  */
 int server_open(struct server *server, struct loop *loop, const struct config *config,
                 struct log *log, struct problem *problem);

@@ -3,7 +3,33 @@
 
 #include "chat/room.h"
 #include "chat/server.h"
+#include "chat/server_inside.h"
 #include "chat/units.h"
+
+/* Debug mode. */
+
+static void report_slow(void *context, const struct debug_slow *slow)
+{
+    const struct site *where = slow->where;
+    if (where)
+        log_write(context, LOG_LEVEL_WARN, "slow callback: %s at %s:%d %s took %.3f ms", slow->name,
+                  where->file, where->line, where->text, (double)slow->took_ns / NS_PER_MS);
+    else
+        log_write(context, LOG_LEVEL_WARN, "slow callback: %s took %.3f ms", slow->name,
+                  (double)slow->took_ns / NS_PER_MS);
+}
+
+void server_set_debug(struct server *server)
+{
+    const struct config *config = server->chat.config;
+    struct debug *debug = &server->chat.loop->debug;
+    debug->enabled = debug->enabled || config->debug;
+    debug->threshold_ns = config->slow_callback_ns;
+    debug->report = report_slow;
+    debug->context = server->chat.log;
+}
+
+/* The dump. */
 
 static void log_line(void *context, const char *line)
 {

@@ -1,6 +1,5 @@
 /* The part of server.h that takes what a start can fail for, and gives it back. */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,172 +11,21 @@
 #include "chat/server_inside.h"
 #include "chat/text.h"
 
-/* A free port that one family offers may be taken in the other: try another one so often. */
-#define FREE_PORT_TRIES 16
-
 static void name_problem(struct problem *problem, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Adds a cause to those that stand there: however many they are, they are one line. */
 static void name_problem(struct problem *problem, const char *format, ...)
 {
+    const size_t size = sizeof(problem->text);
+    size_t length = strlen(problem->text);
     va_list arguments;
+    if (length > 0)
+        (void)snprintf(problem->text + length, size - length, "; "); /* cut if it is long */
+    length = strlen(problem->text);
     va_start(arguments, format);
-    (void)vsnprintf(problem->text, sizeof(problem->text), format,
-                    arguments); /* cut if it is long */
+    (void)vsnprintf(problem->text + length, size - length, format, arguments);
     va_end(arguments);
-}
-
-/* Listeners. */
-
-static const char *listen_cause(int error)
-{
-    switch (error) {
-    case -ENOENT:
-        return "no such host or directory";
-    case -EEXIST:
-        return "there is a file of that name that is no socket";
-    case -EADDRINUSE:
-        return "address already in use";
-    case -ENAMETOOLONG:
-        return "the path is too long for a socket";
-    default:
-        return strerror(-error);
-    }
-}
-
-static void spell_endpoint(const struct endpoint *endpoint, char *text, size_t size)
-{
-    if (endpoint->kind == ENDPOINT_UNIX)
-        (void)snprintf(text, size, "unix:%s", endpoint->path);
-    else if (strchr(endpoint->host, ':'))
-        (void)snprintf(text, size, "[%s]:%u", endpoint->host, endpoint->port);
-    else
-        (void)snprintf(text, size, "%s:%u", endpoint->host, endpoint->port);
-}
-
-static int open_door(struct server *server, const struct sys_address *address)
-{
-    if (server->door_count == SERVER_DOORS_MAX)
-        return -ENOSPC;
-    struct door *door = &server->doors[server->door_count];
-    int rc = listener_open(&door->listener, server->chat.loop, address);
-    if (rc < 0)
-        return rc;
-    door->server = server;
-    door->listener.refuse = server_tell_full;
-    sys_address_format(&door->listener.address, door->name);
-    server->door_count++;
-    return 0;
-}
-
-static void close_doors_from(struct server *server, size_t first)
-{
-    while (server->door_count > first)
-        listener_close(&server->doors[--server->door_count].listener);
-}
-
-static uint16_t port_of(const struct sys_address *address)
-{
-    const struct sockaddr_in *v4 = (const void *)&address->storage;
-    const struct sockaddr_in6 *v6 = (const void *)&address->storage;
-    return ntohs(address->any.sa_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
-}
-
-static void set_port(struct sys_address *address, uint16_t port)
-{
-    if (address->any.sa_family == AF_INET6)
-        ((struct sockaddr_in6 *)(void *)&address->storage)->sin6_port = htons(port);
-    else
-        ((struct sockaddr_in *)(void *)&address->storage)->sin_port = htons(port);
-}
-
-/* IPv6 may be switched off where it is compiled in. */
-static bool no_ipv6(const struct sys_address *address, int error)
-{
-    return address->any.sa_family == AF_INET6 &&
-           (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL || error == -EPROTONOSUPPORT);
-}
-
-/* Opens a door at each address, all of one port: where a free one was asked for, the first says
- * which. An address of a family that this machine doesn't have is left out if another remains. */
-static int open_doors_at(struct server *server, struct sys_address *addresses, int count)
-{
-    size_t first = server->door_count;
-    bool left_out = false;
-    int rc = 0;
-    for (int i = 0; i < count && rc == 0; i++) {
-        if (server->door_count > first && port_of(&addresses[i]) == 0)
-            set_port(&addresses[i], port_of(&server->doors[first].listener.address));
-        rc = open_door(server, &addresses[i]);
-        if (rc < 0 && no_ipv6(&addresses[i], rc) && count > 1) {
-            left_out = true;
-            rc = 0;
-        }
-    }
-    if (rc == 0 && server->door_count == first)
-        rc = -EADDRNOTAVAIL;
-    if (rc < 0)
-        close_doors_from(server, first);
-    else if (left_out)
-        server->without_ipv6 = true;
-    return rc;
-}
-
-/* Every address of a host, IPv4 first, so that it chooses the free port. */
-static int resolve(struct server *server, const struct endpoint *endpoint,
-                   struct sys_address *addresses, int max)
-{
-    struct sys *sys = server->chat.loop->sys;
-    const char *host = *endpoint->host ? endpoint->host : NULL;
-    int count = sys->resolve(sys, host, endpoint->port, addresses, max);
-    for (int i = 1; i < count; i++) {
-        if (addresses[i].any.sa_family != AF_INET || addresses[0].any.sa_family == AF_INET)
-            continue;
-        struct sys_address first = addresses[i];
-        addresses[i] = addresses[0];
-        addresses[0] = first;
-    }
-    return count;
-}
-
-static int open_tcp(struct server *server, const struct endpoint *endpoint)
-{
-    struct sys_address addresses[SERVER_DOORS_MAX];
-    int rc = -EADDRINUSE;
-    for (int i = 0; i < FREE_PORT_TRIES && rc == -EADDRINUSE; i++) {
-        int count = resolve(server, endpoint, addresses, SERVER_DOORS_MAX);
-        if (count < 0)
-            return count;
-        rc = open_doors_at(server, addresses, count);
-        if (endpoint->port != 0)
-            break;
-    }
-    return rc;
-}
-
-static int open_unix(struct server *server, const struct endpoint *endpoint)
-{
-    struct sys_address address;
-    int rc = sys_address_local(&address, endpoint->path);
-    return rc < 0 ? rc : open_door(server, &address);
-}
-
-static int open_listeners(struct server *server, struct problem *problem)
-{
-    const struct config *config = server->chat.config;
-    char spelled[ENDPOINT_HOST_MAX + 16];
-    for (size_t i = 0; i < config->listener_count; i++) {
-        const struct endpoint *endpoint = &config->listeners[i];
-        int rc = endpoint->kind == ENDPOINT_UNIX ? open_unix(server, endpoint)
-                                                 : open_tcp(server, endpoint);
-        if (rc < 0) {
-            spell_endpoint(endpoint, spelled, sizeof(spelled));
-            name_problem(problem, "--listen %s: %s", spelled, listen_cause(rc));
-            close_doors_from(server, 0);
-            return rc;
-        }
-    }
-    return 0;
 }
 
 /* Memory. */
@@ -280,12 +128,99 @@ static int count_descriptors(struct server *server, struct problem *problem)
     return 0;
 }
 
-static int load_motd(struct server *server, struct problem *problem)
+/*
+ * What the command line names, each a part of the start with a task of its own: whoever mends it
+ * wants to know of all that is wrong with it, and not of one thing a try. So the parts fail one by
+ * one, the group keeps their failures in the order of the options, and each is named. The first
+ * cancels the others in vain: none of them awaits anything that a cancel could cut short.
+ */
+
+struct part {
+    struct task task; /* named by the option's value */
+    struct server *server;
+    const char *option;
+    const struct endpoint *endpoint; /* of a listener */
+    const char *(*cause)(int error);
+    char text[ENDPOINT_TEXT]; /* the endpoint, for the name */
+};
+
+struct start {
+    struct task task;
+    struct frame frame;
+    int rc;
+    struct server *server;
+    struct problem *problem;
+    struct task_group group;
+    struct part listeners[CONFIG_LISTENERS_MAX];
+    struct part motd;
+};
+
+static const char *motd_cause(int error)
 {
-    const char *path = server->chat.config->motd;
-    int rc = path ? motd_load(&server->chat, path) : 0;
-    if (rc < 0)
-        name_problem(problem, "--motd %s: %s", path, strerror(-rc));
+    return strerror(-error);
+}
+
+static int motd_step(struct task *task)
+{
+    struct part *const self = container_of(task, struct part, task);
+    return motd_load(&self->server->chat, self->server->chat.config->motd);
+}
+
+static int listener_step(struct task *task)
+{
+    struct part *const self = container_of(task, struct part, task);
+    return server_listen(self->server, self->endpoint);
+}
+
+static void spawn_parts(struct start *start)
+{
+    const struct config *config = start->server->chat.config;
+    for (size_t i = 0; i < config->listener_count; i++) {
+        struct part *part = &start->listeners[i];
+        part->server = start->server;
+        part->option = "--listen";
+        part->cause = server_listen_cause;
+        part->endpoint = &config->listeners[i];
+        endpoint_format(part->endpoint, part->text);
+        (void)task_group_spawn(&start->group, &part->task, part->text, listener_step);
+    }
+    if (!config->motd)
+        return;
+    start->motd.server = start->server;
+    start->motd.option = "--motd";
+    start->motd.cause = motd_cause;
+    (void)task_group_spawn(&start->group, &start->motd.task, config->motd, motd_step);
+}
+
+static void name_failures(struct start *start)
+{
+    list_for_each(node, &start->group.failures) {
+        const struct task *task = task_of_sibling(node);
+        const struct part *part = container_of(task, const struct part, task);
+        name_problem(start->problem, "%s %s: %s", part->option, task->wake.callback.name,
+                     part->cause(task->result));
+    }
+}
+
+static int start_step(struct task *task)
+{
+    struct start *const self = container_of(task, struct start, task);
+
+    TASK_BEGIN();
+    task_group_open(&self->group, task, "start", GROUP_FAIL_FAST);
+    spawn_parts(self);
+    TASK_AWAIT(self->rc, task_group_join(task, &self->group));
+    name_failures(self);
+    TASK_RETURN(self->rc);
+    TASK_END();
+}
+
+static int open_parts(struct server *server, struct problem *problem)
+{
+    struct start start = {.server = server, .problem = problem};
+    int rc = loop_run(server->chat.loop, &start.task, "start", start_step);
+    if (rc < 0 && !*problem->text)
+        name_problem(problem, "can't start: %s", strerror(-rc)); /* the loop itself failed */
     return rc;
 }
 
@@ -294,6 +229,7 @@ int server_open(struct server *server, struct loop *loop, const struct config *c
 {
     *server = (struct server){.chat = {.loop = loop, .config = config, .log = log}};
     event_init(&server->ending);
+    problem->text[0] = '\0';
     int rc = count_descriptors(server, problem);
     if (rc < 0)
         return rc;
@@ -302,19 +238,18 @@ int server_open(struct server *server, struct loop *loop, const struct config *c
         name_problem(problem, "can't start: %s", strerror(-rc));
         return rc;
     }
-    rc = load_motd(server, problem);
+    rc = open_parts(server, problem);
     if (rc < 0)
-        goto close_chat;
-    rc = open_listeners(server, problem);
-    if (rc < 0)
-        goto close_chat;
+        goto close_all;
     rc = server_open_signals(server);
-    if (rc == 0)
+    if (rc == 0) {
+        server_set_debug(server); /* only now: nothing is logged before a start has succeeded */
         return 0;
+    }
     name_problem(problem, "signals: %s", strerror(-rc));
-    close_doors_from(server, 0);
 
-close_chat:
+close_all:
+    server_close_doors(server, 0);
     close_chat(server);
     return rc;
 }
@@ -322,6 +257,6 @@ close_chat:
 void server_close(struct server *server)
 {
     signals_close(&server->signals);
-    close_doors_from(server, 0);
+    server_close_doors(server, 0);
     close_chat(server);
 }

@@ -29,13 +29,12 @@ static void read_arguments(const char *const *arguments)
 
 int house_start(const char *const *arguments)
 {
-    struct problem problem;
     read_arguments(arguments);
     log_init(&house.log, sim_door(house.sim), 2, house.config.log_level);
     int rc = loop_init(&house.loop, sim_door(house.sim));
     if (rc < 0)
         return rc;
-    rc = server_open(&house.server, &house.loop, &house.config, &house.log, &problem);
+    rc = server_open(&house.server, &house.loop, &house.config, &house.log, &house.problem);
     if (rc < 0) {
         loop_release(&house.loop);
         return rc;

@@ -16,6 +16,7 @@ struct house {
     struct server server;
     struct config config;
     struct log log;
+    struct problem problem; /* of a start that failed */
 };
 
 extern struct house house;

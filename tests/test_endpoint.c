@@ -46,6 +46,19 @@ Test(endpoint, a_unix_path_is_all_that_follows)
     cr_assert_str_eq(parse("unix:7777").path, "7777");
 }
 
+Test(endpoint, it_is_written_as_it_was_typed)
+{
+    static const char *const typed[] = {"127.0.0.1:7777", ":0", "[fe80::1%eth0]:65535",
+                                        "unix:/run/a:b.sock"};
+    char text[ENDPOINT_TEXT];
+
+    for (size_t i = 0; i < sizeof(typed) / sizeof(typed[0]); i++) {
+        struct endpoint endpoint = parse(typed[i]);
+        endpoint_format(&endpoint, text);
+        cr_assert_str_eq(text, typed[i]);
+    }
+}
+
 Test(endpoint, what_is_none_of_the_forms_is_refused)
 {
     static const char *const wrong[] = {"",

@@ -1,5 +1,6 @@
 /* The whole server on the simulated door: time, faults and accounts. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -212,6 +213,72 @@ Test(server, a_last_line_without_a_newline_is_answered_whole)
     cr_assert(sim_peer_at_end(bob));
     cr_assert_eq(house_end(), 0);
     house_stop();
+    house_raze();
+}
+
+/* Seeing inside. */
+
+static ssize_t (*real_receive)(struct sys *, int, void *, size_t);
+
+static ssize_t receive_slowly(struct sys *sys, int fd, void *buffer, size_t size)
+{
+    sim_advance(house.sim, 60 * NS_PER_MS);
+    return real_receive(sys, fd, buffer, size);
+}
+
+Test(server, a_slow_callback_is_logged_with_who_and_where)
+{
+    static const char *const arguments[] = {"--debug", "--slow-callback", "50ms", NULL};
+    house_build(NULL);
+    real_receive = sim_door(house.sim)->receive;
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *ann = house_enter();
+    cr_assert_not(strstr(sim_output(house.sim, 2), "slow"));
+    sim_door(house.sim)->receive = receive_slowly;
+    house_say(ann, "hello");
+    const char *told = strstr(sim_output(house.sim, 2), "slow callback: guest1 at chat/");
+    cr_assert(told, "%s", sim_output(house.sim, 2));
+    cr_assert(strstr(told, "stream_fill(") && strstr(told, "took 60.000 ms\n"), "%s", told);
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
+static int resolve_slowly(struct sys *sys, const char *host, uint16_t port,
+                          struct sys_address *addresses, int max)
+{
+    (void)sys, (void)host, (void)port, (void)addresses, (void)max;
+    sim_advance(house.sim, NS_PER_SECOND);
+    return -ENOENT;
+}
+
+Test(server, a_start_that_fails_slowly_logs_nothing_in_debug_mode)
+{
+    static const char *const arguments[] = {"--debug", "-l", "nowhere:1", "-l", "either:2", NULL};
+    house_build(NULL);
+    sim_door(house.sim)->resolve = resolve_slowly;
+    cr_assert_eq(house_start(arguments), -ENOENT);
+    cr_assert_str_eq(house.problem.text, "--listen nowhere:1: no such host or directory; "
+                                         "--listen either:2: no such host or directory");
+    cr_assert_str_empty(sim_output(house.sim, 2));
+    house_raze();
+}
+
+static int no_poll_wait(struct sys *sys, int poll, struct sys_event *events, int max_events,
+                        int64_t timeout_ns)
+{
+    (void)sys, (void)poll, (void)events, (void)max_events, (void)timeout_ns;
+    return -EBADF;
+}
+
+Test(server, a_loop_that_can_not_wait_fails_the_start)
+{
+    house_build(NULL);
+    sim_door(house.sim)->poll_wait = no_poll_wait;
+    cr_assert_eq(house_start(NULL), -EBADF);
+    cr_assert_str_eq(house.problem.text, "can't start: Bad file descriptor");
+    cr_assert_eq(sim_open_descriptors(house.sim), 0);
+    cr_assert_eq(sim_live_blocks(house.sim), 0);
     house_raze();
 }
 

@@ -59,6 +59,17 @@ static bool exists(const char *path)
     return lstat(path, &status) == 0;
 }
 
+/* The file at `path` still holds `text`. */
+static void expect_untouched(const char *path, const char *text)
+{
+    char found[64] = "";
+    FILE *file = fopen(path, "r");
+
+    cr_assert(file && fgets(found, sizeof found, file), "the file is gone");
+    fclose(file);
+    cr_assert_str_eq(found, text);
+}
+
 Test(start_failures, an_address_in_use)
 {
     struct server *first = server_start();
@@ -112,6 +123,11 @@ Test(start_failures, a_motd_that_is_missing_or_no_file)
     free(directory);
 }
 
+Test(start_failures, a_path_with_a_newline_is_told_on_one_line)
+{
+    check_failed(chatd_run("-l", "127.0.0.1:0", "--motd", "/no\nway"), "/no?way", "No such file");
+}
+
 /* Root may read every file, by capabilities(7) which a program gets no more when it is started by
  * somebody from whose bounding set they were taken. Others have none to lose. */
 static void start_without_the_rights_of_root(void)
@@ -148,6 +164,75 @@ Test(start_failures, a_failed_listener_takes_the_earlier_ones_with_it)
     server_stop(other);
     free(listener);
     free(path);
+}
+
+Test(start_failures, every_listener_that_fails_is_named_in_the_order_of_the_options)
+{
+    char *first, *first_listener = unix_listener("first", &first);
+    char *second, *second_listener = unix_listener("second", &second);
+    char *precious, *file_listener = unix_listener("precious", &precious);
+    char expected[1024];
+    struct server *other = server_start();
+
+    free(scratch_write("precious", "all I have"));
+    struct run run =
+        chatd_run("-l", first_listener, "-l", other->listening[0], "-l", "127.0.0.1:0", "-l",
+                  "unix:/nonexistent/chatd", "-l", second_listener, "-l", file_listener);
+    snprintf(expected, sizeof expected,
+             "chatd: --listen %s: address already in use; "
+             "--listen unix:/nonexistent/chatd: no such host or directory; "
+             "--listen %s: there is a file of that name that is no socket\n",
+             other->listening[0], file_listener);
+    cr_assert_str_eq(run.err, expected);
+    cr_assert_eq(run.status, 1);
+    cr_assert_str_empty(run.out);
+    cr_assert(!exists(first) && !exists(second), "a socket was left behind");
+    expect_untouched(precious, "all I have");
+    client_guest(other);
+    run_release(&run);
+    server_stop(other);
+    free(first);
+    free(first_listener);
+    free(second);
+    free(second_listener);
+    free(precious);
+    free(file_listener);
+}
+
+Test(start_failures, a_motd_is_named_beside_the_listeners)
+{
+    char *missing = scratch_path("missing");
+    char expected[1024];
+    struct run run = chatd_run("--motd", missing, "-l", "unix:/nonexistent/chatd");
+
+    snprintf(expected, sizeof expected,
+             "chatd: --listen unix:/nonexistent/chatd: no such host or directory; "
+             "--motd %s: No such file or directory\n",
+             missing);
+    cr_assert_str_eq(run.err, expected);
+    cr_assert_eq(run.status, 1);
+    run_release(&run);
+    free(missing);
+}
+
+/* All that the command line takes, each with the longest path that it takes. */
+Test(start_failures, sixteen_listeners_of_the_longest_paths_are_all_named)
+{
+    enum { LISTENERS = 16, PATH = 107 };
+    char options[LISTENERS][sizeof "--listen=unix:" + PATH];
+    const char *arguments[LISTENERS + 1] = {NULL};
+
+    for (int i = 0; i < LISTENERS; i++) {
+        snprintf(options[i], sizeof options[i], "--listen=unix:/nonexistent/%0*d",
+                 PATH - (int)strlen("/nonexistent/"), i);
+        arguments[i] = options[i];
+    }
+    struct run run = chatd_run_at(HERE, arguments);
+    cr_assert_eq(run.status, 1);
+    for (int i = 0; i < LISTENERS; i++)
+        cr_assert(strstr(run.err, strchr(options[i], '=') + 1), "%d not named: %s", i, run.err);
+    cr_assert_str_eq(strchr(run.err, '\n'), "\n");
+    run_release(&run);
 }
 
 Test(start_failures, a_missing_motd_leaves_no_socket_behind)
@@ -201,17 +286,6 @@ Test(start_failures, a_socket_of_a_living_server_stays_its_own)
     server_stop(first);
     free(listener);
     free(path);
-}
-
-/* The file at `path` still holds `text`. */
-static void expect_untouched(const char *path, const char *text)
-{
-    char found[64] = "";
-    FILE *file = fopen(path, "r");
-
-    cr_assert(file && fgets(found, sizeof found, file), "the file is gone");
-    fclose(file);
-    cr_assert_str_eq(found, text);
 }
 
 Test(start_failures, a_file_that_is_no_socket_is_never_touched)
