@@ -83,7 +83,8 @@ enum task_flag {
     TASK_CANCELLED = 1, /* a level: set once, never cleared */
     TASK_WOKEN = 2, /* a wake-up is under way from the list it waits on */
     TASK_SLEEPING = 4, /* in task_sleep; `until_ns` is valid */
-    TASK_ENDED = 8 /* `result` is valid, the step isn't called any more */
+    TASK_ENDED = 8, /* `result` is valid, the step isn't called any more */
+    TASK_RAISED = 16 /* failures of its children went on up, so it fails, too */
 };
 
 struct task {

@@ -72,6 +72,7 @@ static void run_child(struct callback *callback)
     assert(!task->groups && "a task joins its groups before it ends");
     struct task_group *group = task->group;
     list_remove(&task->sibling);
+    assert((failed(task) || !(task->flags & TASK_RAISED)) && "who raises failures fails with them");
     if (group->policy == GROUP_FAIL_FAST && failed(task))
         note_failure(group, task);
     if (group->on_end)
@@ -119,6 +120,14 @@ static void close_group(struct task_group *group)
     group->joined = true;
 }
 
+/* What the owner of a group ends with in which nothing, or nothing of interest, has failed. */
+static int end_without_failures(const struct task_group *group)
+{
+    if (task_cancelled(group->owner))
+        return -ECANCELED;
+    return group->timed_out ? -ETIMEDOUT : 0;
+}
+
 int task_group_join(struct task *task, struct task_group *group)
 {
     assert(task == group->owner && "a group is joined by its owner");
@@ -134,15 +143,15 @@ int task_group_join(struct task *task, struct task_group *group)
     if (rc == TASK_PENDING)
         return rc;
     close_group(group);
-    if (task_cancelled(task))
-        return -ECANCELED;
-    if (group->first_error)
+    if (group->first_error && !task_cancelled(task))
         return group->first_error;
-    return group->timed_out ? -ETIMEDOUT : 0;
+    return end_without_failures(group);
 }
 
 void task_group_match(struct task_group *group, int error, struct list *matched)
 {
+    assert(error < 0 && "failures are matched by a -errno");
+    assert(group->alive == 0 && "failures are matched when the group was joined");
     list_for_each_safe(node, &group->failures) {
         if (task_of_sibling(node)->result == error) {
             list_remove(node);
@@ -154,15 +163,15 @@ void task_group_match(struct task_group *group, int error, struct list *matched)
 int task_group_raise(struct task_group *group)
 {
     assert(group->alive == 0 && "failures are raised when the group was joined");
+    assert(group->owner && "the root's group has nobody above to raise to");
     if (list_empty(&group->failures))
-        return 0;
+        return end_without_failures(group);
     int error = task_of_sibling(group->failures.next)->result;
     struct task_group *outer = group->owner->group;
-    struct list *node;
-    while ((node = list_pop(&group->failures))) {
-        if (outer->policy == GROUP_FAIL_FAST && !outer->release)
-            list_append(node, &outer->failures);
-    }
+    if (outer->policy != GROUP_FAIL_FAST || outer->release)
+        return error;
+    list_splice(&group->failures, &outer->failures);
+    group->owner->flags |= TASK_RAISED;
     return error;
 }
 

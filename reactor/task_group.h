@@ -78,14 +78,16 @@ void task_group_cancel(struct task_group *group, int64_t cancel_ns);
  */
 TASK_AWAITABLE int task_group_join(struct task *task, struct task_group *group);
 
-/* Moves the failures whose result is `error` (a -errno) to the end of `matched`, in order, linked
- * by `sibling`: what `except*` does. What is left in group->failures is the rest. */
+/* Moves the failures of a joined group whose result is `error` (a -errno) to the end of `matched`,
+ * in order, linked by `sibling`: what `except*` does. What is left in group->failures is the rest.
+ */
 void task_group_match(struct task_group *group, int error, struct list *matched);
 
 /*
  * Hands what is left of a joined group's failures on up, into the group that its owner is a child
- * of, where they stand before the owner's own. Returns the first's -errno, which the owner ends
- * with, or 0 where none is left. In a group that keeps no failures they end here.
+ * of, where they stand before the owner's own. Returns what the owner ends with: the first's
+ * -errno; where none is left -ECANCELED or -ETIMEDOUT, if that ended the children, else 0. In a
+ * group that keeps no failures they end here.
  */
 int task_group_raise(struct task_group *group);
 

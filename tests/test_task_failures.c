@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -157,4 +158,177 @@ Test(task_failures, a_failure_before_the_first_await_has_no_place)
     stage_settle();
     task_group_print(&group.failures, print_line, NULL);
     cr_assert_str_eq(printed, "ann: Permission denied (13), at its start\n");
+}
+
+Test(task_failures, several_errnos_are_matched_into_one_list)
+{
+    struct street street = {.rc = 1};
+    struct list connection;
+
+    fail_street(&street, -EPIPE, -ECONNRESET);
+    list_init(&connection);
+    task_group_match(&street.group, -ECONNRESET, &connection);
+    task_group_match(&street.group, -EPIPE, &connection);
+    task_group_print(&connection, print_line, NULL);
+    /* The house ended with what its first child failed with, so it is matched with it. */
+    cr_assert_str_eq(printed, "house: Broken pipe (32), task_group_join(task, &self->group)\n"
+                              "  second: Connection reset by peer (104), "
+                              "task_sleep(task, self->sleep_ns)\n"
+                              "  first: Broken pipe (32), task_sleep(task, self->sleep_ns)\n");
+    cr_assert(list_empty(&street.group.failures));
+}
+
+Test(task_failures, where_there_is_no_memory_they_are_kept_all_the_same)
+{
+    struct street street = {.rc = 1};
+
+    sim_options(sim)->no_memory_ppm = 1000000;
+    fail_street(&street, -EIO, -ENOMEM);
+    task_group_print(&street.group.failures, print_line, NULL);
+    cr_assert_str_eq(printed,
+                     "house: Input/output error (5), task_group_join(task, &self->group)\n"
+                     "  first: Input/output error (5), task_sleep(task, self->sleep_ns)\n"
+                     "  second: Cannot allocate memory (12), task_sleep(task, self->sleep_ns)\n");
+}
+
+/* A street whose children take their time, cancelled after `turns` turns and given none. */
+static void cancel_street(struct street *street, int turns)
+{
+    street->house.first.sleep_ns = 2 * NS_PER_MS;
+    street->house.second.sleep_ns = 4 * NS_PER_MS;
+    cr_assert_eq(task_group_spawn(&cast, &street->task, "street", street_step), 0);
+    sim_limit(sim, TIME_NEVER);
+    for (int turn = 0; turn < turns && !task_ended(&street->task); turn++)
+        cr_assert_eq(loop_run_once(&loop), 0);
+    task_cancel(&street->task, loop.now_ns);
+    stage_settle();
+    cr_assert(task_ended(&street->task), "after %d turns", turns);
+    task_group_check(&street->group);
+    task_group_check(&street->house.group);
+}
+
+Test(task_failures, whenever_it_is_cancelled_what_failed_is_named)
+{
+    for (int turns = 0; turns < 8; turns++) {
+        struct street street = {.house = {.first.error = -EIO, .second.error = -EPIPE}};
+        printed[0] = '\0';
+        cancel_street(&street, turns);
+        task_group_print(&street.group.failures, print_line, NULL);
+        cr_assert(strstr(printed, "\n  first: Input"), "after %d turns: %s", turns, printed);
+        cr_assert(strstr(printed, "\n  second: Broken"), "after %d turns: %s", turns, printed);
+    }
+}
+
+Test(task_failures, who_raises_nothing_still_ends_as_cancelled)
+{
+    struct street street = {.rc = 0};
+
+    cancel_street(&street, 4);
+    cr_assert_eq(street.house.task.result, -ECANCELED);
+    cr_assert(list_empty(&street.group.failures));
+}
+
+/* A group of one that sleeps too long for the deadline around its join. */
+struct hurried {
+    struct task task;
+    struct frame frame;
+    struct task_group group;
+    struct child child;
+    struct deadline limit;
+    int rc;
+};
+
+static int hurried_step(struct task *task)
+{
+    struct hurried *const self = container_of(task, struct hurried, task);
+
+    TASK_BEGIN();
+    task_deadline_open(task, &self->limit, NS_PER_MS);
+    task_group_open(&self->group, task, "hurried", GROUP_FAIL_FAST);
+    cr_assert_eq(task_group_spawn(&self->group, &self->child.task, "child", child_step), 0);
+    TASK_AWAIT(self->rc, task_group_join(task, &self->group));
+    task_deadline_close(task, &self->limit);
+    TASK_RETURN(task_group_raise(&self->group));
+    TASK_END();
+}
+
+Test(task_failures, who_raises_nothing_still_ends_as_timed_out)
+{
+    struct hurried hurried = {.child.sleep_ns = NS_PER_SECOND};
+
+    cr_assert_eq(task_group_spawn(&cast, &hurried.task, "hurried", hurried_step), 0);
+    stage_settle();
+    stage_pass(NS_PER_MS);
+    cr_assert_eq(hurried.rc, -ETIMEDOUT);
+    cr_assert_eq(hurried.task.result, -ETIMEDOUT);
+}
+
+/* Mistakes. */
+
+Test(task_failures, matching_a_positive_errno_is_a_bug, .signal = SIGABRT)
+{
+    struct street street = {.rc = 1};
+    struct list matched;
+
+    fail_street(&street, -EIO, -EPIPE);
+    list_init(&matched);
+    task_group_match(&street.group, EIO, &matched);
+}
+
+static struct task_group *open_group_of_one(struct child *child)
+{
+    static struct task_group group;
+
+    task_group_open(&group, NULL, "group", GROUP_FAIL_FAST);
+    group.loop = &loop;
+    cr_assert_eq(task_group_spawn(&group, &child->task, "child", child_step), 0);
+    return &group;
+}
+
+Test(task_failures, matching_before_the_join_is_a_bug, .signal = SIGABRT)
+{
+    struct child child = {.rc = 0};
+    struct list matched;
+
+    list_init(&matched);
+    task_group_match(open_group_of_one(&child), -EIO, &matched);
+}
+
+Test(task_failures, raising_before_the_join_is_a_bug, .signal = SIGABRT)
+{
+    struct child child = {.rc = 0};
+
+    (void)task_group_raise(open_group_of_one(&child));
+}
+
+Test(task_failures, raising_where_nobody_is_above_is_a_bug, .signal = SIGABRT)
+{
+    struct child child = {.error = -EIO};
+    struct task_group *group = open_group_of_one(&child);
+
+    stage_settle();
+    (void)task_group_raise(group);
+}
+
+static int raise_and_end_well(struct task *task)
+{
+    struct house *const self = container_of(task, struct house, task);
+
+    TASK_BEGIN();
+    task_group_open(&self->group, task, "house", GROUP_FAIL_FAST);
+    cr_assert_eq(task_group_spawn(&self->group, &self->first.task, "first", child_step), 0);
+    TASK_AWAIT(self->rc, task_group_join(task, &self->group));
+    (void)task_group_raise(&self->group);
+    TASK_END();
+}
+
+Test(task_failures, raising_and_ending_well_is_a_bug, .signal = SIGABRT)
+{
+    struct task_group group;
+    struct house house = {.first.error = -EIO};
+
+    task_group_open(&group, NULL, "group", GROUP_FAIL_FAST);
+    group.loop = &loop;
+    cr_assert_eq(task_group_spawn(&group, &house.task, "house", raise_and_end_well), 0);
+    stage_settle();
 }
