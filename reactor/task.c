@@ -115,6 +115,21 @@ bool task_deadline_close(struct task *task, struct deadline *deadline)
     return expired && !outer_is_nearer;
 }
 
+struct deadline *task_deadlines_set_aside(struct task *task)
+{
+    struct deadline *deadlines = task->deadlines;
+    task->deadlines = NULL;
+    rearm(task);
+    return deadlines;
+}
+
+void task_deadlines_restore(struct task *task, struct deadline *deadlines)
+{
+    assert(!task->deadlines); /* one that was opened meanwhile was not closed */
+    task->deadlines = deadlines;
+    rearm(task);
+}
+
 void task_cancel(struct task *task, int64_t cancel_ns)
 {
     if (task_ended(task))

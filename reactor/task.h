@@ -162,6 +162,11 @@ void task_deadline_open(struct task *task, struct deadline *deadline, int64_t du
 /* Ends it. Returns true if this deadline had passed, and not just one around it. */
 bool task_deadline_close(struct task *task, struct deadline *deadline);
 
+/* Between the two, the deadlines that are open limit nothing, and others may be opened and closed:
+ * for clean-up whose time isn't theirs. What the first returns is for the second. */
+struct deadline *task_deadlines_set_aside(struct task *task);
+void task_deadlines_restore(struct task *task, struct deadline *deadlines);
+
 /* Cancels `task`: every await from now on ends with -ECANCELED, but for a join, which passes it on,
  * and for shielded ones until `cancel_ns` (an instant; the past: no clean-up time). A second
  * call may only bring that nearer. It is woken; nothing runs before the next batch. */

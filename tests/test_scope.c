@@ -1,10 +1,18 @@
+/*
+ * Scopes that are closed at once, what is acquired until something fails, and mistakes. Those whose
+ * releases wait are in test_scope_leave.c.
+ */
 #include "reactor/scope.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "reactor/list.h"
+#include "tests/stage.h"
+
+TestSuite(scope, .init = stage_open, .fini = stage_close);
 
 /* Something acquired, which writes its letter down when it is released. */
 struct thing {
@@ -81,4 +89,177 @@ Test(scope, what_a_release_defers_is_released_before_all_that_was_there)
     scope_defer(&scope, &b.defer, release_thing);
     scope_close(&scope);
     cr_assert_str_eq(released, "bla");
+}
+
+/* Acquisitions that fail: blocks and sockets, each of them a call that can. */
+
+struct hoard {
+    struct task task;
+    struct frame frame;
+    int rc;
+    struct scope scope;
+    struct hold {
+        struct defer defer;
+        struct frame frame;
+        int rc;
+        struct sys *sys;
+        int fd;
+        void *block;
+    } holds[3];
+    int count;
+};
+
+static int release_hold(struct task *task, struct defer *defer, int outcome)
+{
+    struct hold *const self = container_of(defer, struct hold, defer);
+
+    TASK_BEGIN();
+    (void)outcome;
+    TASK_AWAIT(self->rc, task_sleep(task, NS_PER_MS));
+    (void)self->sys->close(self->sys, self->fd);
+    self->sys->release(self->sys, self->block);
+    TASK_RETURN(self->rc);
+    TASK_END();
+}
+
+static int acquire_hold(struct hold *hold, struct scope *scope)
+{
+    struct sys *sys = hold->sys = loop.sys;
+    hold->block = sys->allocate(sys, 100);
+    if (!hold->block)
+        return -ENOMEM;
+    hold->fd = sys->socket(sys, AF_UNIX);
+    if (hold->fd < 0) {
+        sys->release(sys, hold->block);
+        return hold->fd;
+    }
+    scope_defer_waiting(scope, &hold->defer, "hold", release_hold);
+    return 0;
+}
+
+static int hoard_step(struct task *task)
+{
+    struct hoard *const self = container_of(task, struct hoard, task);
+
+    TASK_BEGIN();
+    for (self->count = 0; self->count < 3; self->count++) {
+        self->rc = acquire_hold(&self->holds[self->count], &self->scope);
+        if (self->rc < 0)
+            break;
+    }
+    TASK_AWAIT(self->rc, scope_leave(task, &self->scope, self->rc));
+    TASK_RETURN(self->rc);
+    TASK_END();
+}
+
+Test(scope, whatever_call_fails_what_was_acquired_before_is_released)
+{
+    bool more = true;
+    int failed = 0;
+
+    for (uint64_t nth = 1; more; nth++) {
+        struct hoard hoard = {.rc = 0};
+        int descriptors = sim_open_descriptors(sim);
+        size_t blocks = sim_live_blocks(sim);
+        sim_fail_nth(sim, nth, 0);
+        cr_assert_eq(task_group_spawn(&cast, &hoard.task, "hoard", hoard_step), 0);
+        stage_settle();
+        stage_pass(10 * NS_PER_MS);
+        more = sim_failed_call(sim) != NULL;
+        cr_assert(task_ended(&hoard.task));
+        cr_assert_eq(hoard.task.result < 0, more);
+        cr_assert_eq(sim_open_descriptors(sim), descriptors);
+        cr_assert_eq(sim_live_blocks(sim), blocks);
+        failed += more;
+    }
+    cr_assert_eq(failed, 6);
+}
+
+/* Mistakes. */
+
+static int release_waiting(struct task *task, struct defer *defer, int outcome)
+{
+    (void)defer, (void)outcome;
+    return task_sleep(task, NS_PER_MS);
+}
+
+/* For actors that leave the scope `object`. */
+static int leave(struct task *task, void *object)
+{
+    return scope_leave(task, object, 0);
+}
+
+static void leave_now(struct scope *scope)
+{
+    struct actor actor = {.call = leave, .object = scope};
+    actor_start(&actor, "leaver");
+    stage_settle();
+}
+
+Test(scope, closing_over_a_release_that_waits_is_a_bug, .signal = SIGABRT)
+{
+    struct scope scope = {0};
+    struct thing a = {.letter = 'a'};
+
+    scope_defer_waiting(&scope, &a.defer, "a", release_waiting);
+    scope_close(&scope);
+}
+
+static struct scope *left;
+
+static void close_left(struct defer *defer)
+{
+    (void)defer;
+    scope_close(left);
+}
+
+Test(scope, closing_one_that_is_being_left_is_a_bug, .signal = SIGABRT)
+{
+    struct scope scope = {0};
+    struct thing a = {.letter = 'a'};
+
+    left = &scope;
+    scope_defer(&scope, &a.defer, close_left);
+    leave_now(&scope);
+}
+
+Test(scope, deferring_the_same_twice_is_a_bug, .signal = SIGABRT)
+{
+    struct scope scope = {0};
+    struct thing a = {.letter = 'a'};
+
+    scope_defer(&scope, &a.defer, release_thing);
+    scope_defer(&scope, &a.defer, release_thing);
+}
+
+static int leave_while_pending(struct task *task, void *object)
+{
+    return scope_leave(task, object, TASK_PENDING);
+}
+
+Test(scope, leaving_before_the_stretch_has_ended_is_a_bug, .signal = SIGABRT)
+{
+    struct scope scope = {0};
+    struct actor actor = {.call = leave_while_pending, .object = &scope};
+
+    actor_start(&actor, "leaver");
+    stage_settle();
+}
+
+static struct deadline forgotten;
+
+static int release_with_a_deadline_left_open(struct task *task, struct defer *defer, int outcome)
+{
+    (void)defer, (void)outcome;
+    task_deadline_open(task, &forgotten, NS_PER_SECOND);
+    return 0;
+}
+
+Test(scope, a_release_that_leaves_a_deadline_open_is_a_bug, .signal = SIGABRT)
+{
+    struct scope scope = {0};
+    struct thing a = {.letter = 'a'};
+
+    scope_defer_waiting(&scope, &a.defer, "a", release_with_a_deadline_left_open);
+    leave_now(&scope);
 }

@@ -81,6 +81,57 @@ Test(task_limits, an_expired_deadline_is_a_level_until_closed)
     cr_assert(limited.outer_passed);
 }
 
+/* Sets its deadline aside for a sleep, with another one in it, and takes it back. */
+struct setter {
+    struct task task;
+    struct frame frame;
+    int64_t limit_ns;
+    struct deadline limit;
+    struct deadline own;
+    struct deadline *aside;
+    int first, second, third;
+    int64_t second_ns, third_ns;
+    bool limit_passed;
+};
+
+static int setter_step(struct task *task)
+{
+    struct setter *const self = container_of(task, struct setter, task);
+
+    TASK_BEGIN();
+    task_deadline_open(task, &self->limit, self->limit_ns);
+    self->aside = task_deadlines_set_aside(task);
+    TASK_AWAIT(self->first, task_sleep(task, 15 * NS_PER_MS));
+    task_deadline_open(task, &self->own, 2 * NS_PER_MS);
+    TASK_AWAIT(self->second, task_sleep(task, 50 * NS_PER_MS));
+    self->second_ns = loop.now_ns;
+    (void)task_deadline_close(task, &self->own);
+    task_deadlines_restore(task, self->aside);
+    TASK_AWAIT(self->third, task_sleep(task, 50 * NS_PER_MS));
+    self->third_ns = loop.now_ns;
+    self->limit_passed = task_deadline_close(task, &self->limit);
+    TASK_END();
+}
+
+Test(task_limits, a_deadline_set_aside_limits_nothing_until_it_is_restored)
+{
+    /* It passes meanwhile; it passes later. */
+    for (int64_t limit_ns = 10 * NS_PER_MS; limit_ns <= 30 * NS_PER_MS;
+         limit_ns += 20 * NS_PER_MS) {
+        struct setter setter = {.limit_ns = limit_ns};
+        int64_t begun_ns = sim_now_ns(sim);
+        cr_assert_eq(task_group_spawn(&cast, &setter.task, "setter", setter_step), 0);
+        stage_pass(NS_PER_SECOND);
+        cr_assert(task_ended(&setter.task));
+        cr_assert_eq(setter.first, 0);
+        cr_assert_eq(setter.second, -ETIMEDOUT, "it is opened beside those set aside");
+        cr_assert_eq(setter.second_ns, begun_ns + 17 * NS_PER_MS);
+        cr_assert_eq(setter.third, -ETIMEDOUT);
+        cr_assert_eq(setter.third_ns, begun_ns + (limit_ns < 17 * NS_PER_MS ? 17 : 30) * NS_PER_MS);
+        cr_assert(setter.limit_passed);
+    }
+}
+
 Test(task_limits, nested_deadlines_the_nearest_wins)
 {
     struct limited limited = {.outer_ns = 10 * NS_PER_MS, .inner_ns = 30 * NS_PER_MS};
