@@ -77,6 +77,7 @@ static void run_callback(struct loop *loop, struct callback *callback)
         callback->run(callback);
         return;
     }
+    assert(callback->name && "a callback has a name");
     const struct site *where = callback->where;
     /* Copied, for what the reap phase calls may free the callback and its name. */
     char name[DEBUG_NAME_BYTES];

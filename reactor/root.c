@@ -53,7 +53,8 @@ static void print_task_line(struct printer *printer, const struct task *task, in
         (void)snprintf(line, sizeof(line), "%*s%s  %s:%d  %s", 2 * depth, "", name, where->file,
                        where->line, where->text);
     else
-        (void)snprintf(line, sizeof(line), "%*s%s  (running)", 2 * depth, "", name);
+        (void)snprintf(line, sizeof(line), "%*s%s  (%s)", 2 * depth, "", name,
+                       task_begun(task) ? "running" : "not begun");
     print_line(printer, line);
 }
 

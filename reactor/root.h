@@ -27,7 +27,8 @@ int root_run(struct root *root);
 int loop_run(struct loop *loop, struct task *main, const char *name, task_step *step);
 
 /* Hands the tree below `root` to `print`, a line at a time without its newline, indented by two
- * spaces a level: groups by name and number of children, tasks by name and await site. */
+ * spaces a level: groups by name and number of children, tasks by name and await site. A task at no
+ * await has not begun, or is running: then it is the one that prints. */
 void root_print(const struct root *root, void (*print)(void *context, const char *line),
                 void *context);
 

@@ -19,6 +19,7 @@ void task_start(struct task *task, struct loop *loop, const char *name, task_ste
 bool task_run_step(struct task *task)
 {
     assert(!task_ended(task));
+    task->flags |= TASK_BEGUN;
     const struct site *resumed_at = task->wake.callback.where;
     task->wake.callback.where = NULL;
     int result = task->step(task);

@@ -84,7 +84,8 @@ enum task_flag {
     TASK_WOKEN = 2, /* a wake-up is under way from the list it waits on */
     TASK_SLEEPING = 4, /* in task_sleep; `until_ns` is valid */
     TASK_ENDED = 8, /* `result` is valid, the step isn't called any more */
-    TASK_RAISED = 16 /* failures of its children went on up, so it fails, too */
+    TASK_RAISED = 16, /* failures of its children went on up, so it fails, too */
+    TASK_BEGUN = 32 /* its step was called */
 };
 
 struct task {
@@ -185,6 +186,11 @@ bool task_expired(const struct task *task);
 static inline bool task_ended(const struct task *task)
 {
     return task->flags & TASK_ENDED;
+}
+
+static inline bool task_begun(const struct task *task)
+{
+    return task->flags & TASK_BEGUN;
 }
 
 /* Where the task is parked, NULL while it runs or before it started. When it has ended: where it

@@ -17,6 +17,7 @@ static bool is_open(const struct task_group *group, const struct task *owner)
 void task_group_open(struct task_group *group, struct task *owner, const char *name,
                      enum group_policy policy)
 {
+    assert(name && "a group has a name");
     assert((!owner || !is_open(group, owner)) && "a group is joined before it is opened again");
     *group = (struct task_group){.owner = owner, .name = name, .policy = policy};
     group->cancel_ns = TIME_NEVER;

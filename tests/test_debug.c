@@ -5,6 +5,7 @@
 #include "reactor/debug.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,14 @@
 #include "reactor/sync.h"
 #include "tests/stage.h"
 
-TestSuite(debug, .init = stage_open, .fini = stage_close);
+/* Whoever runs the tests may have switched it on. */
+static void open_with_debug_off(void)
+{
+    cr_assert_eq(unsetenv("REACTOR_DEBUG"), 0);
+    stage_open();
+}
+
+TestSuite(debug, .init = open_with_debug_off, .fini = stage_close);
 
 static char told[256];
 static unsigned told_count;
@@ -39,6 +47,15 @@ static void run_slowly(struct callback *callback)
 {
     (void)callback;
     sim_advance(sim, takes_ns);
+}
+
+/* Slow where it is called first, and then not any more. */
+static int sleep_slowly(struct task *task, void *object)
+{
+    (void)object;
+    sim_advance(sim, takes_ns);
+    takes_ns = 0;
+    return task_sleep(task, 0);
 }
 
 static void call_for(int64_t duration_ns)
@@ -151,6 +168,71 @@ Test(debug, one_slow_callback_is_reported_with_name_site_and_duration)
     free(sluggard);
 }
 
+Test(debug, a_slow_first_step_is_reported_from_its_start)
+{
+    switch_on();
+    takes_ns = NS_PER_SECOND;
+    struct actor actor = {.call = sleep_slowly};
+    actor_start(&actor, "bob");
+    stage_settle();
+    cr_assert_str_eq(told, "bob at start took 1000 ms");
+    cr_assert_eq(told_count, 1);
+    stage_pass(NS_PER_SECOND);
+}
+
+/* A step that awaits the sluggard's. */
+struct outer {
+    struct task task;
+    struct frame frame;
+    struct sluggard inner;
+    int rc;
+};
+
+static int inner_step(struct task *task, struct sluggard *self)
+{
+    TASK_BEGIN();
+    TASK_AWAIT(self->rc, event_wait(task, &self->event));
+    sim_advance(sim, 250 * NS_PER_MS);
+    TASK_RETURN(self->rc);
+    TASK_END();
+}
+
+static int outer_step(struct task *task)
+{
+    struct outer *const self = container_of(task, struct outer, task);
+
+    TASK_BEGIN();
+    TASK_AWAIT(self->rc, inner_step(task, &self->inner));
+    TASK_RETURN(self->rc);
+    TASK_END();
+}
+
+Test(debug, of_steps_that_await_each_other_the_innermost_await_is_named)
+{
+    struct outer outer = {.rc = 0};
+
+    event_init(&outer.inner.event);
+    cr_assert_eq(task_group_spawn(&cast, &outer.task, "ann", outer_step), 0);
+    stage_settle();
+    switch_on();
+    event_set(&outer.inner.event);
+    stage_settle();
+    cr_assert_str_eq(told, "ann at event_wait(task, &self->event) took 250 ms");
+}
+
+Test(debug, a_name_that_is_too_long_is_cut)
+{
+    static char name[DEBUG_NAME_BYTES + 10];
+    struct callback callback = {.run = run_slowly, .name = name};
+
+    memset(name, 'x', sizeof(name) - 1);
+    switch_on();
+    takes_ns = NS_PER_SECOND;
+    loop_call_soon(&loop, &callback);
+    stage_turn();
+    cr_assert_eq(strspn(told, "x"), DEBUG_NAME_BYTES - 1);
+}
+
 /* A release that is slow, and frees the task and its name with it. */
 static void release_slowly(struct task_group *group, struct task *task)
 {
@@ -209,4 +291,29 @@ Test(debug, on_it_reads_the_clock_twice_a_callback)
 {
     switch_on();
     cr_assert_eq(reads_of_two_callbacks(), 4);
+}
+
+/* Everything has a name. */
+
+Test(debug, a_task_without_a_name_is_a_bug, .signal = SIGABRT)
+{
+    struct task task;
+
+    (void)task_group_spawn(&cast, &task, NULL, sluggard_step);
+}
+
+Test(debug, a_group_without_a_name_is_a_bug, .signal = SIGABRT)
+{
+    struct task_group group;
+
+    task_group_open(&group, NULL, NULL, GROUP_CONTAIN);
+}
+
+Test(debug, a_callback_without_a_name_is_a_bug, .signal = SIGABRT)
+{
+    struct callback callback = {.run = run_slowly};
+
+    switch_on();
+    loop_call_soon(&loop, &callback);
+    stage_turn();
 }

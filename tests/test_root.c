@@ -138,7 +138,7 @@ Test(root, the_tree_shows_each_group_and_what_each_task_waits_for)
     event_init(&program.event);
     root_start(&root, &loop, &program.task, "main", program_step);
     expect_tree(&root, "[root] 1 task\n"
-                       "  main  (running)\n");
+                       "  main  (not begun)\n");
     stage_settle();
     expect_tree(&root, "[root] 1 task\n"
                        "  main  @  event_wait(task, &self->event)\n"
@@ -197,6 +197,40 @@ Test(root, those_who_have_yet_to_end_are_named_and_beyond_a_limit_counted)
     expect_pending(&program.server, 9, "");
     event_set(&program.event);
     cr_assert_eq(root_run(&root), 0);
+}
+
+/* A main task that prints the tree itself. */
+struct looker {
+    struct task task;
+    struct frame frame;
+    struct task_group group;
+    struct root root;
+    struct sleeper sleeper;
+    int rc;
+};
+
+static int looker_step(struct task *task)
+{
+    struct looker *const self = container_of(task, struct looker, task);
+
+    TASK_BEGIN();
+    task_group_open(&self->group, task, "group", GROUP_FAIL_FAST);
+    cr_assert_eq(task_group_spawn(&self->group, &self->sleeper.task, "bob", sleeper_step), 0);
+    expect_tree(&self->root, "[root] 1 task\n"
+                             "  main  (running)\n"
+                             "    [group] 1 task\n"
+                             "      bob  (not begun)\n");
+    task_group_cancel(&self->group, TIME_NEVER);
+    TASK_AWAIT(self->rc, task_group_join(task, &self->group));
+    TASK_END();
+}
+
+Test(root, the_task_that_prints_the_tree_is_running_and_a_new_one_has_not_begun)
+{
+    struct looker looker = {.rc = 1};
+
+    root_start(&looker.root, &loop, &looker.task, "main", looker_step);
+    cr_assert_eq(root_run(&looker.root), 0);
 }
 
 Test(root, cancelling_the_main_task_ends_the_whole_tree)
