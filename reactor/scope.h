@@ -20,7 +20,8 @@
  * Leaving is clean-up. It is shielded, so a cancel cuts it at its deadline and
  * not before; and the task's deadlines, one of which may be why it is left, limit
  * only what stands before and after. A release that has to end in time opens a
- * deadline of its own.
+ * deadline of its own. A scope that is forgotten is noticed by nobody but a leak
+ * checker: no task knows of its scopes, as it does of its groups.
  */
 #ifndef REACTOR_SCOPE_H
 #define REACTOR_SCOPE_H
