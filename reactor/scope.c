@@ -4,7 +4,7 @@
 
 static void push(struct scope *scope, struct defer *defer)
 {
-    assert(scope->last != defer); /* it is deferred already */
+    assert(scope->last != defer && "a release is deferred once");
     defer->below = scope->last;
     scope->last = defer;
 }
@@ -19,7 +19,7 @@ static struct defer *pop(struct scope *scope)
 
 void scope_defer(struct scope *scope, struct defer *defer, void (*release)(struct defer *defer))
 {
-    assert(release);
+    assert(release && "what is deferred is a release");
     *defer = (struct defer){.release = release};
     push(scope, defer);
 }
@@ -27,7 +27,8 @@ void scope_defer(struct scope *scope, struct defer *defer, void (*release)(struc
 void scope_defer_waiting(struct scope *scope, struct defer *defer, const char *name,
                          scope_release *release)
 {
-    assert(release);
+    assert(release && "what is deferred is a release");
+    assert(name && "a release that waits has a name");
     *defer = (struct defer){.release_waiting = release, .name = name};
     push(scope, defer);
 }
@@ -35,16 +36,16 @@ void scope_defer_waiting(struct scope *scope, struct defer *defer, const char *n
 void scope_close(struct scope *scope)
 {
     struct defer *defer;
-    assert(!scope->releasing); /* it is being left: its releases are under way */
+    assert(!scope->releasing && "a scope that is being left closes itself");
     while ((defer = pop(scope))) {
-        assert(defer->release); /* this one may wait: use scope_leave */
+        assert(defer->release && "scope_leave runs releases that wait");
         defer->release(defer);
     }
 }
 
 static void begin(struct task *task, struct scope *scope, int outcome)
 {
-    assert(outcome != TASK_PENDING); /* await the stretch first */
+    assert(outcome != TASK_PENDING && "a scope is left when its stretch has ended");
     scope->outcome = outcome;
     scope->failed = NULL;
     scope->set_aside = task_deadlines_set_aside(task);

@@ -126,7 +126,8 @@ struct deadline *task_deadlines_set_aside(struct task *task)
 
 void task_deadlines_restore(struct task *task, struct deadline *deadlines)
 {
-    assert(!task->deadlines); /* one that was opened meanwhile was not closed */
+    assert(!task->deadlines &&
+           "deadlines opened meanwhile are closed before those set aside are restored");
     task->deadlines = deadlines;
     rearm(task);
 }

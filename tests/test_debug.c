@@ -5,13 +5,12 @@
 #include "reactor/debug.h"
 
 #include <criterion/criterion.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "reactor/sync.h"
-#include "tests/stage.h"
+#include "tests/misuse.h"
 
 /* Whoever runs the tests may have switched it on. */
 static void open_with_debug_off(void)
@@ -293,27 +292,24 @@ Test(debug, on_it_reads_the_clock_twice_a_callback)
     cr_assert_eq(reads_of_two_callbacks(), 4);
 }
 
-/* Everything has a name. */
-
-Test(debug, a_task_without_a_name_is_a_bug, .signal = SIGABRT)
-{
-    struct task task;
-
-    (void)task_group_spawn(&cast, &task, NULL, sluggard_step);
-}
-
-Test(debug, a_group_without_a_name_is_a_bug, .signal = SIGABRT)
+static void open_a_group_without_a_name(void)
 {
     struct task_group group;
 
     task_group_open(&group, NULL, NULL, GROUP_CONTAIN);
 }
 
-Test(debug, a_callback_without_a_name_is_a_bug, .signal = SIGABRT)
+static void call_what_has_no_name(void)
 {
-    struct callback callback = {.run = run_slowly};
+    static struct callback callback = {.run = run_slowly};
 
     switch_on();
     loop_call_soon(&loop, &callback);
     stage_turn();
+}
+
+Test(debug, who_gives_no_name_is_told)
+{
+    misuse(open_a_group_without_a_name, "a group has a name");
+    misuse(call_what_has_no_name, "a callback has a name");
 }

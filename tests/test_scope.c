@@ -6,11 +6,10 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/stage.h"
+#include "tests/misuse.h"
 
 TestSuite(scope, .init = stage_open, .fini = stage_close);
 
@@ -177,89 +176,80 @@ Test(scope, whatever_call_fails_what_was_acquired_before_is_released)
 
 /* Mistakes. */
 
-static int release_waiting(struct task *task, struct defer *defer, int outcome)
+static struct scope misused;
+static struct thing some;
+static struct deadline forgotten;
+
+static int wait_a_little(struct task *task, struct defer *defer, int outcome)
 {
     (void)defer, (void)outcome;
     return task_sleep(task, NS_PER_MS);
 }
 
-/* For actors that leave the scope `object`. */
-static int leave(struct task *task, void *object)
+static void close_over_one_that_waits(void)
 {
-    return scope_leave(task, object, 0);
+    scope_defer_waiting(&misused, &some.defer, "some", wait_a_little);
+    scope_close(&misused);
 }
 
-static void leave_now(struct scope *scope)
-{
-    struct actor actor = {.call = leave, .object = scope};
-    actor_start(&actor, "leaver");
-    stage_settle();
-}
-
-Test(scope, closing_over_a_release_that_waits_is_a_bug, .signal = SIGABRT)
-{
-    struct scope scope = {0};
-    struct thing a = {.letter = 'a'};
-
-    scope_defer_waiting(&scope, &a.defer, "a", release_waiting);
-    scope_close(&scope);
-}
-
-static struct scope *left;
-
-static void close_left(struct defer *defer)
+static void close_misused(struct defer *defer)
 {
     (void)defer;
-    scope_close(left);
+    scope_close(&misused);
 }
 
-Test(scope, closing_one_that_is_being_left_is_a_bug, .signal = SIGABRT)
+static int close_while_it_is_left(struct task *task, void *object)
 {
-    struct scope scope = {0};
-    struct thing a = {.letter = 'a'};
-
-    left = &scope;
-    scope_defer(&scope, &a.defer, close_left);
-    leave_now(&scope);
+    (void)object;
+    scope_defer(&misused, &some.defer, close_misused);
+    return scope_leave(task, &misused, 0);
 }
 
-Test(scope, deferring_the_same_twice_is_a_bug, .signal = SIGABRT)
+static void defer_twice(void)
 {
-    struct scope scope = {0};
-    struct thing a = {.letter = 'a'};
-
-    scope_defer(&scope, &a.defer, release_thing);
-    scope_defer(&scope, &a.defer, release_thing);
+    scope_defer(&misused, &some.defer, release_thing);
+    scope_defer(&misused, &some.defer, release_thing);
 }
 
-static int leave_while_pending(struct task *task, void *object)
+static void defer_nothing(void)
 {
-    return scope_leave(task, object, TASK_PENDING);
+    scope_defer(&misused, &some.defer, NULL);
 }
 
-Test(scope, leaving_before_the_stretch_has_ended_is_a_bug, .signal = SIGABRT)
+static void defer_without_a_name(void)
 {
-    struct scope scope = {0};
-    struct actor actor = {.call = leave_while_pending, .object = &scope};
-
-    actor_start(&actor, "leaver");
-    stage_settle();
+    scope_defer_waiting(&misused, &some.defer, NULL, wait_a_little);
 }
 
-static struct deadline forgotten;
+static int leave_before_the_stretch_has_ended(struct task *task, void *object)
+{
+    (void)object;
+    return scope_leave(task, &misused, TASK_PENDING);
+}
 
-static int release_with_a_deadline_left_open(struct task *task, struct defer *defer, int outcome)
+static int leave_a_deadline_open(struct task *task, struct defer *defer, int outcome)
 {
     (void)defer, (void)outcome;
     task_deadline_open(task, &forgotten, NS_PER_SECOND);
     return 0;
 }
 
-Test(scope, a_release_that_leaves_a_deadline_open_is_a_bug, .signal = SIGABRT)
+static int release_with_a_deadline_left_open(struct task *task, void *object)
 {
-    struct scope scope = {0};
-    struct thing a = {.letter = 'a'};
+    (void)object;
+    scope_defer_waiting(&misused, &some.defer, "some", leave_a_deadline_open);
+    return scope_leave(task, &misused, 0);
+}
 
-    scope_defer_waiting(&scope, &a.defer, "a", release_with_a_deadline_left_open);
-    leave_now(&scope);
+Test(scope, who_misuses_it_is_told)
+{
+    misuse(close_over_one_that_waits, "scope_leave runs releases that wait");
+    misuse_by_task(close_while_it_is_left, "a scope that is being left closes itself");
+    misuse(defer_twice, "a release is deferred once");
+    misuse(defer_nothing, "what is deferred is a release");
+    misuse(defer_without_a_name, "a release that waits has a name");
+    misuse_by_task(leave_before_the_stretch_has_ended,
+                   "a scope is left when its stretch has ended");
+    misuse_by_task(release_with_a_deadline_left_open,
+                   "deadlines opened meanwhile are closed before those set aside are restored");
 }

@@ -5,11 +5,10 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/stage.h"
+#include "tests/misuse.h"
 
 TestSuite(task_failures, .init = stage_open, .fini = stage_close);
 
@@ -265,52 +264,53 @@ Test(task_failures, who_raises_nothing_still_ends_as_timed_out)
 
 /* Mistakes. */
 
-Test(task_failures, matching_a_positive_errno_is_a_bug, .signal = SIGABRT)
+static struct list some;
+
+static void match_a_positive_errno(void)
 {
-    struct street street = {.rc = 1};
-    struct list matched;
+    static struct street street;
 
     fail_street(&street, -EIO, -EPIPE);
-    list_init(&matched);
-    task_group_match(&street.group, EIO, &matched);
+    list_init(&some);
+    task_group_match(&street.group, EIO, &some);
 }
 
-static struct task_group *open_group_of_one(struct child *child)
+/* A group that nobody owns, as the root's. */
+static struct task_group *group_of(struct task *task, task_step *step)
 {
     static struct task_group group;
 
     task_group_open(&group, NULL, "group", GROUP_FAIL_FAST);
     group.loop = &loop;
-    cr_assert_eq(task_group_spawn(&group, &child->task, "child", child_step), 0);
+    cr_assert_eq(task_group_spawn(&group, task, "child", step), 0);
     return &group;
 }
 
-Test(task_failures, matching_before_the_join_is_a_bug, .signal = SIGABRT)
+static void match_before_the_join(void)
 {
-    struct child child = {.rc = 0};
-    struct list matched;
+    static struct child child;
 
-    list_init(&matched);
-    task_group_match(open_group_of_one(&child), -EIO, &matched);
+    list_init(&some);
+    task_group_match(group_of(&child.task, child_step), -EIO, &some);
 }
 
-Test(task_failures, raising_before_the_join_is_a_bug, .signal = SIGABRT)
+static void raise_before_the_join(void)
 {
-    struct child child = {.rc = 0};
+    static struct child child;
 
-    (void)task_group_raise(open_group_of_one(&child));
+    (void)task_group_raise(group_of(&child.task, child_step));
 }
 
-Test(task_failures, raising_where_nobody_is_above_is_a_bug, .signal = SIGABRT)
+static void raise_where_nobody_is_above(void)
 {
-    struct child child = {.error = -EIO};
-    struct task_group *group = open_group_of_one(&child);
+    static struct child child = {.error = -EIO};
+    struct task_group *group = group_of(&child.task, child_step);
 
     stage_settle();
     (void)task_group_raise(group);
 }
 
-static int raise_and_end_well(struct task *task)
+static int careless_step(struct task *task)
 {
     struct house *const self = container_of(task, struct house, task);
 
@@ -322,13 +322,19 @@ static int raise_and_end_well(struct task *task)
     TASK_END();
 }
 
-Test(task_failures, raising_and_ending_well_is_a_bug, .signal = SIGABRT)
+static void raise_and_end_well(void)
 {
-    struct task_group group;
-    struct house house = {.first.error = -EIO};
+    static struct house house = {.first.error = -EIO};
 
-    task_group_open(&group, NULL, "group", GROUP_FAIL_FAST);
-    group.loop = &loop;
-    cr_assert_eq(task_group_spawn(&group, &house.task, "house", raise_and_end_well), 0);
+    (void)group_of(&house.task, careless_step);
     stage_settle();
+}
+
+Test(task_failures, who_matches_or_raises_wrongly_is_told)
+{
+    misuse(match_a_positive_errno, "failures are matched by a -errno");
+    misuse(match_before_the_join, "failures are matched when the group was joined");
+    misuse(raise_before_the_join, "failures are raised when the group was joined");
+    misuse(raise_where_nobody_is_above, "the root's group has nobody above to raise to");
+    misuse(raise_and_end_well, "who raises failures fails with them");
 }
