@@ -7,8 +7,11 @@
 #include "tools/chatload_host.h"
 #include "tools/chatload_text.h"
 
-/* To the start of the line, and the rest of it erased. */
+/* To the start of the line, and the rest of it erased. While it is written over, what doesn't fit
+ * into the terminal's width is cut: wrapped, it would leave a line behind each time. */
 #define TERMINAL_AGAIN "\r\x1b[K"
+#define TERMINAL_CUT "\x1b[?7l"
+#define TERMINAL_WRAP "\x1b[?7h"
 
 #define LINE_TEXT 256
 
@@ -91,7 +94,11 @@ void live_show(struct meter *meter, bool last)
         length += show_traffic(meter, since, text + length, sizeof(text) - (size_t)length);
     if (meter->server_known)
         show_server(meter, since, text + length, sizeof(text) - (size_t)length);
-    printf("%s%s%s", meter->terminal ? TERMINAL_AGAIN : "", text,
-           last || !meter->terminal ? "\n" : "");
+    if (!meter->terminal)
+        printf("%s\n", text);
+    else if (last)
+        printf(TERMINAL_AGAIN "%s\n", text);
+    else
+        printf(TERMINAL_AGAIN TERMINAL_CUT "%s" TERMINAL_WRAP, text);
     (void)fflush(stdout); /* a reader that is gone is noticed at the report */
 }
