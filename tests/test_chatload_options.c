@@ -37,6 +37,15 @@ Test(chatload_options, defaults_are_those_of_the_contract)
     cr_expect_eq(settings.ramp_ns, 0);
 }
 
+Test(chatload_options, fewer_clients_have_fewer_senders_unless_these_are_given)
+{
+    cr_assert_eq(PARSE("--clients", "4"), 0);
+    cr_expect_eq(settings.senders, 4);
+    cr_assert_eq(PARSE("--clients", "40"), 0);
+    cr_expect_eq(settings.senders, 10);
+    REFUSED("--senders: '10'", "--clients", "4", "--senders", "10");
+}
+
 Test(chatload_options, the_address_may_stand_anywhere)
 {
     cr_assert_eq(PARSE("[::1]:99", "--clients", "5", "--senders", "1"), 0);

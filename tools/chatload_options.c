@@ -8,6 +8,7 @@
 #include "tools/chatload_message.h"
 
 #define DEFAULT_TARGET "127.0.0.1:7777"
+#define DEFAULT_SENDERS 10
 #define LIMIT_WORDS \
     "lost, duplicated, reordered or rate and a number, or p50, p90, p99, p999 or max"
 
@@ -59,9 +60,9 @@ static bool rooms_fit(const void *target, char accepted[static OPTIONS_ACCEPTED_
     return settings->rooms <= settings->clients / 2;
 }
 
-static bool senders_fit(const void *target, char accepted[static OPTIONS_ACCEPTED_TEXT])
+static bool senders_fit(const struct settings *settings,
+                        char accepted[static OPTIONS_ACCEPTED_TEXT])
 {
-    const struct settings *settings = target;
     uint64_t in_a_room = settings->senders / settings->rooms + 1;
     if (settings->senders > settings->clients) {
         snprintf(accepted, OPTIONS_ACCEPTED_TEXT, "up to %u with --clients %u", settings->clients,
@@ -94,13 +95,11 @@ static const struct option rows[] = {
      .range = {2, 1000000}},
     {.name = "senders",
      .argument = "N",
-     .fallback = "10",
-     .help = "how many of them speak",
+     .help = "how many of them speak (10, or all where there are fewer)",
      .accepted = "a whole number from 1 to 100000",
      .read = options_read_number,
      FIELD(senders),
-     .range = {1, 100000},
-     .fits = senders_fit},
+     .range = {1, 100000}},
     {.name = "rooms",
      .argument = "N",
      .fallback = "1",
@@ -243,10 +242,26 @@ static int refuse(char *problem, size_t size, const char *text)
     return -EINVAL;
 }
 
+/* Their default depends on the clients; so it is set here, and they are judged here. */
+static int settle_senders(struct settings *settings, char *problem, size_t size)
+{
+    char accepted[OPTIONS_ACCEPTED_TEXT];
+    uint32_t most = settings->clients < DEFAULT_SENDERS ? settings->clients : DEFAULT_SENDERS;
+    if (!settings->senders)
+        settings->senders = most;
+    if (senders_fit(settings, accepted))
+        return 0;
+    snprintf(problem, size, "chatload: --senders: '%u' is not accepted: %s", settings->senders,
+             accepted);
+    return -EINVAL;
+}
+
 int settings_parse(struct settings *settings, char **argv, char *problem, size_t size)
 {
     *settings = (struct settings){0};
     int rc = options_parse(&command_line, settings, argv, problem, size);
+    if (rc == 0)
+        rc = settle_senders(settings, problem, size);
     if (rc != 0)
         return rc;
     if (settings->spawn && settings->address_name)
