@@ -40,6 +40,24 @@ Test(chatload_plot, lines_stay_within_their_axes)
     }
 }
 
+Test(chatload_plot, whole_numbers_are_skipped_where_there_are_many)
+{
+    struct plot_point points[] = {{0, 5}, {0, 5}};
+    for (int most = 1; most < 20; most++) {
+        int ticks = 0;
+        struct page page = {0};
+        struct plot plot = {.title = "t", .x_format = plain, .y_format = plain, .x_whole = true};
+        points[1].x = most + 0.5;
+        plot.series[0].points = points;
+        plot.series[0].count = 2;
+        plot_add(&page, &plot);
+        for (const char *at = page.text; (at = strstr(at, "text-anchor=middle")); at++)
+            ticks++;
+        cr_expect(ticks >= 2 && ticks <= 7, "%d ticks up to %d", ticks, most);
+        page_release(&page);
+    }
+}
+
 Test(chatload_plot, one_point_is_no_line)
 {
     const struct plot_point point = {1, 2};

@@ -110,7 +110,7 @@ static double value_of(enum course course, const struct sample *before, const st
     return 0;
 }
 
-/* The points of a course; there is none for the first sample, which has none before it. */
+/* The points of a course; there is none for the first sample, with which it begins. */
 static size_t follow(const struct result *result, enum course course,
                      struct plot_point points[METER_SAMPLES_MAX])
 {

@@ -26,8 +26,13 @@ static void thin_out(struct meter *meter)
     meter->every *= 2;
 }
 
+/* A look at the end of the phase may follow the one before at once: too little happens in so short
+ * a time to be a sample. */
 static void keep(struct meter *meter, const struct sample *sample)
 {
+    const struct sample *kept = meter->count > 0 ? &meter->samples[meter->count - 1] : NULL;
+    if (kept && sample->at_ns - kept->at_ns < METER_INTERVAL_NS / 2)
+        return;
     if (++meter->looks % meter->every != 0)
         return;
     if (meter->count == METER_SAMPLES_MAX)
@@ -66,6 +71,8 @@ void meter_phase(struct meter *meter, enum phase phase)
     meter->phase = phase;
     meter->begun = meter->last;
     meter->shown_ns = meter->last.at_ns;
+    if (phase == PHASE_MEASURING)
+        keep(meter, &meter->begun);
 }
 
 int meter_step(struct task *task)

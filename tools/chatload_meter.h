@@ -35,7 +35,7 @@ struct meter {
     struct target *target;
     enum phase phase;
     struct sample begun; /* as it began */
-    struct sample samples[METER_SAMPLES_MAX]; /* of the measuring phase */
+    struct sample samples[METER_SAMPLES_MAX]; /* of the measuring phase, its beginning first */
     size_t count;
     unsigned every; /* the how manieth look becomes a sample */
     unsigned looks;

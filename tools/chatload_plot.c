@@ -106,7 +106,7 @@ static void add_y_tick(struct page *page, const struct plot *plot,
 
 static void add_ticks(struct page *page, const struct plot *plot, const struct frame_of_plot *frame)
 {
-    double x_step = plot->x_whole ? 1 : nice_step(frame->x.high);
+    double x_step = plot->x_whole ? ceil(frame->x.high / TICKS) : nice_step(frame->x.high);
     double y_step = plot->y_log ? 0 : nice_step(frame->y.high);
     for (int i = 0; i * x_step <= frame->x.high; i++)
         add_x_tick(page, plot, frame, i * x_step);

@@ -26,7 +26,7 @@ struct plot {
     const char *title;
     plot_format *x_format;
     plot_format *y_format;
-    bool x_whole; /* a tick at every whole number, and nowhere else */
+    bool x_whole; /* ticks at whole numbers, and nowhere else */
     bool y_log; /* decades are equally far apart; otherwise the axis begins at 0 */
     struct plot_series {
         const char *name; /* NULL: it needs none */
