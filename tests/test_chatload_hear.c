@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/stage.h"
+#include "tools/chatload_probe.h"
 #include "tools/chatload_sender.h"
 
 #define SENT 5
@@ -223,6 +224,38 @@ Test(chatload_hear, who_is_not_let_in_ends_the_run_with_the_servers_words)
     stage_settle();
     stage_settle();
     cr_expect_not_null(strstr(load.problem, "client 2 of 2: server full"), "%s", load.problem);
+    close_client();
+}
+
+Test(chatload_hear, who_is_never_answered_may_be_at_the_wrong_kind_of_server)
+{
+    stage_pass(CLIENT_ENTER_NS);
+    cr_expect_not_null(strstr(load.problem, "client 2 of 2: its /ping was not answered in 30 s"),
+                       "%s", load.problem);
+    cr_expect_not_null(strstr(load.problem, "--proto raw"), "%s", load.problem);
+    close_client();
+}
+
+/* Each question is a line of the client's own, and counts for its rate. */
+Test(chatload_hear, is_asked_no_more_than_once_a_second_whether_it_is_held_back)
+{
+    struct probe probe;
+    char asked[256];
+    say("* pong in\r\n");
+    cr_assert_gt(loop.sys->receive(loop.sys, server, asked, sizeof(asked)), 0);
+    probe_init(&probe, &load);
+    cr_assert_eq(probe.listener, &load.users[1]);
+    cr_assert_eq(task_group_spawn(&crowd, &probe.task, "probe", probe_step), 0);
+    for (int second = 0; second < 5; second++) {
+        stage_pass(NS_PER_SECOND - 1);
+        ssize_t size = loop.sys->receive(loop.sys, server, asked, sizeof(asked));
+        cr_expect_eq(size, (ssize_t)strlen(HEAR_QUESTION_PING), "second %d", second);
+        say("* pong how-long\r\n");
+        stage_pass(1);
+    }
+    task_cancel(&probe.task, loop.now_ns);
+    stage_settle();
+    cr_expect_geq(load.users[1].question.answers, 5);
     close_client();
 }
 

@@ -3,8 +3,8 @@
  *
  * chatd reads a client that is above its rate more slowly and doesn't say so.
  * But a sender's /ping waits behind its own lines, while that of a client that
- * says nothing is answered at once. So both are asked the same question a few
- * times a second: where the answers take very different times, it isn't the
+ * says nothing is answered at once. So both ask the same question again and
+ * again: where the answers take very different times, it isn't the
  * server that is slow, nor the network: it is this client that is held back.
  */
 #ifndef TOOLS_CHATLOAD_PROBE_H
@@ -12,8 +12,9 @@
 
 #include "tools/chatload_user.h"
 
-/* Well below chatd's default of ten lines a second. */
-#define PROBE_INTERVAL_NS (250 * NS_PER_MS)
+/* A question is a line too, and counts for the rate of who asks: few of them, so that a sender that
+ * keeps below chatd's ten lines a second is not put above it by being measured. */
+#define PROBE_INTERVAL_NS NS_PER_SECOND
 
 struct probe {
     struct task task;

@@ -109,13 +109,22 @@ static const char *reason(int rc)
     return rc == 0 || rc == -EPIPE ? "the server closed the connection" : strerror(-rc);
 }
 
-/* What the server said before it closed is a better reason than that it closed. */
+/* What the server said before it closed is a better reason than that it closed; and one that is
+ * connected and hears nothing may be at the wrong kind of server. */
+static const char *reason_to_stay_out(const struct user *user, int rc)
+{
+    if (rc == -EPIPE && user->load->refused.count > 0)
+        return user->load->refused.first;
+    if (rc == -ETIMEDOUT && user->open)
+        return "its /ping was not answered in 30 s (a server that only relays needs --proto raw)";
+    return reason(rc);
+}
+
 static void tell_refused(struct user *user, int rc)
 {
     struct load *load = user->load;
-    bool told = rc == -EPIPE && load->refused.count > 0;
     load_fail(load, "%s: client %u of %u: %s", load->address_text, user->number + 1,
-              load->settings->clients, told ? load->refused.first : reason(rc));
+              load->settings->clients, reason_to_stay_out(user, rc));
 }
 
 static void tell_in(struct load *load)
