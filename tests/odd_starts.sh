@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Starts that a supervisor gets wrong: standard descriptors closed, or a disk that is full. Prints
-# TAP; CHATD names the server.
+# Starts that a supervisor gets wrong: standard descriptors closed, a disk that is full, a reader
+# that is gone. Prints TAP; CHATD names the server, chatload is in BUILD.
 set -u
 chatd=${CHATD:-build/chatd}
+chatload=${BUILD:-build}/chatload
 work=$(mktemp -d)
 server=
 finish() { [ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"; }
@@ -50,4 +51,22 @@ check 'the log tells that' grep -q "can't tell on stdout" "$work/log"
 
 check 'help that cannot be written is a failure' [ "$("$chatd" --help 2>&1 >/dev/full)" = \
     'chatd: No space left on device' ]
+check 'and of chatload' [ "$("$chatload" --help 2>&1 >/dev/full)" = \
+    'chatload: stdout: No space left on device' ]
+
+short_load()
+{
+    "$chatload" --spawn "$chatd --rate 0" --clients 5 --duration 100ms "$@" 2>/dev/null
+}
+
+# A report is one object from the first byte to the last, and nothing was written into it.
+whole_report() { [ "$(sed -n '1p;$p' "$work/json" | tr -d '\n')" = '{}' ]; }
+
+short_load --json "$work/json" <&- >&-
+check 'chatload runs with every standard descriptor closed' [ $? = 0 ]
+check 'and its report is its own' whole_report
+rm -f "$work/json"
+short_load --json "$work/json" | true
+check 'chatload says so where nobody reads what it tells' [ "${PIPESTATUS[0]}" = 1 ]
+check 'and its report is written all the same' whole_report
 echo "1..$count"

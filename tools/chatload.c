@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/chatload_host.h"
 #include "tools/chatload_report.h"
 
 #define VERSION "0.1.0"
@@ -100,7 +101,7 @@ static int check_descriptors(struct sys *sys, const struct settings *settings)
     return complain(text, NULL);
 }
 
-/* Runs it, tells on stdout and in files. */
+/* Runs it, tells on stdout and in files: in these also where nobody reads stdout any more. */
 static int run(struct load *load, struct output *outputs, size_t count)
 {
     static struct run the_run; /* histograms and all: too large for a stack, and there is one */
@@ -110,11 +111,13 @@ static int run(struct load *load, struct output *outputs, size_t count)
         return complain(load->problem[0] ? load->problem : "interrupted before it was measured",
                         NULL);
     result_make(&result, &the_run);
+    int status = result.failed ? STATUS_FAILED : STATUS_OK;
     int rc = write_report(load->loop->sys, &terminal, &result);
     if (rc < 0)
-        return complain("stdout", strerror(-rc));
-    int status = write_outputs(load->loop->sys, outputs, count, &result);
-    return status == STATUS_OK && result.failed ? STATUS_FAILED : status;
+        status = complain("stdout", strerror(-rc));
+    if (write_outputs(load->loop->sys, outputs, count, &result) != STATUS_OK)
+        status = STATUS_FAILED;
+    return status;
 }
 
 static int start(const struct settings *settings)
@@ -142,22 +145,27 @@ static int start(const struct settings *settings)
     return status;
 }
 
+/* A text that was asked for. */
+static int print(const char *text, size_t length)
+{
+    int rc = write_all(sys_kernel(), STDOUT_FILENO, text, length);
+    return rc < 0 ? complain("stdout", strerror(-rc)) : STATUS_OK;
+}
+
 int main(int argc, char **argv)
 {
     static struct settings settings;
     char problem[SETTINGS_PROBLEM_TEXT];
     char help[SETTINGS_HELP_TEXT];
     (void)argc; /* argv ends with a NULL */
+    host_settle_descriptors();
     switch (settings_parse(&settings, argv, problem, sizeof(problem))) {
     case 0:
         return start(&settings);
     case SETTINGS_HELP:
-        (void)settings_help(help, sizeof(help));
-        printf("%s", help);
-        return STATUS_OK;
+        return print(help, settings_help(help, sizeof(help)));
     case SETTINGS_VERSION:
-        printf("chatload " VERSION "\n");
-        return STATUS_OK;
+        return print("chatload " VERSION "\n", strlen("chatload " VERSION "\n"));
     default:
         fprintf(stderr, "%s\n", problem);
         return STATUS_USAGE;

@@ -39,9 +39,16 @@ struct host_usage {
 /* Adds what process `pid` uses to `usage`. 0, or -ESRCH where there is no such process. */
 int host_usage(pid_t pid, struct host_usage *usage);
 
-/* What this process has used of the CPU so far, and whether a descriptor is a terminal. */
+/* What this process has used of the CPU so far, and how long it has waited for one that others had
+ * (0 where the kernel doesn't tell). */
 int64_t host_own_cpu_ns(void);
+int64_t host_own_wait_ns(void);
+
 bool host_is_terminal(int fd);
+
+/* Standard descriptors that are closed become /dev/null: a connection that took the number of
+ * stdout would be sent the report. A write to a pipe that nobody reads fails from now on. */
+void host_settle_descriptors(void);
 
 /* How many ports the kernel has for outgoing connections of one address. */
 unsigned host_local_ports(void);
