@@ -39,6 +39,10 @@ static void add_latencies(struct page *page, const struct result *result)
                  {"max", METRIC_MAX}};
     char latency[FIGURE_TEXT];
     page_add(page, "latency   ");
+    if (result->run->load->total.count == 0) {
+        page_add(page, "  no message was due and heard in this time\n");
+        return;
+    }
     for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
         page_add(page, "  %s %s", shown[i].name,
                  text_latency(latency, result->values[shown[i].metric]));
@@ -163,6 +167,7 @@ static void add_figures(struct page *page, const struct result *result)
     add_count(page, "max_us", (uint64_t)result->values[METRIC_MAX]);
     add_count(page, "late_messages", result->run->schedule.late);
     add_real(page, "own_cpu", result->own_cpu);
+    add_real(page, "own_wait", result->own_wait);
 }
 
 static void add_server(struct page *page, const struct result *result)

@@ -89,9 +89,14 @@ static void note_own_limits(struct result *result)
              "latencies are in part its own",
              text_count(text, schedule->late),
              text_latency(latest, (double)schedule->latest_ns / NS_PER_US));
-    if (result->own_cpu < RESULT_CPU_FULL)
+    if (result->own_cpu + result->own_wait < RESULT_CPU_FULL)
         return;
-    if (!result->server_known)
+    if (result->own_cpu < RESULT_CPU_FULL)
+        note(result,
+             "chatload waited for a CPU %.0f %% of the time: the machine is the bottleneck, for it "
+             "has too few of them or other work",
+             100 * result->own_wait);
+    else if (!result->server_known)
         note(result, "chatload's own CPU is full: the figures may be its limit, not the server's");
     else if (result->server_cpu < RESULT_CPU_FULL)
         note(result, "chatload is the bottleneck: its own CPU is full, the server's is not");
@@ -115,6 +120,7 @@ static void fill_rates(struct result *result)
     result->message_rate = (double)(run->end.sent - run->begin.sent) / result->seconds;
     result->values[METRIC_RATE] = delivered / result->seconds;
     result->own_cpu = (double)(run->end.own_cpu_ns - run->begin.own_cpu_ns) / elapsed_ns;
+    result->own_wait = (double)(run->end.own_wait_ns - run->begin.own_wait_ns) / elapsed_ns;
     result->server_known = run->end.server.cpu_ns > 0 && server_ns >= 0;
     result->server_cpu = server_ns / elapsed_ns;
     result->cpu_us_per_delivery = delivered > 0 ? server_ns / delivered / NS_PER_US : 0;

@@ -26,6 +26,7 @@ struct result {
     double seconds; /* measured */
     double message_rate; /* messages a second */
     double own_cpu; /* share of a CPU that chatload used */
+    double own_wait; /* share of the time that it waited for one */
     bool server_known;
     double server_cpu; /* share of a CPU that the server used; valid if it is known, as are: */
     double cpu_us_per_delivery;

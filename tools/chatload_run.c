@@ -177,6 +177,7 @@ static struct reading take_reading(struct run *run)
         .delivered = load->check.delivered,
         .sent = load->sent,
         .own_cpu_ns = host_own_cpu_ns(),
+        .own_wait_ns = host_own_wait_ns(),
     };
     (void)target_usage(&run->target, &reading.server); /* all 0 where it isn't known */
     return reading;

@@ -45,6 +45,7 @@ struct reading {
     uint64_t delivered;
     uint64_t sent;
     int64_t own_cpu_ns;
+    int64_t own_wait_ns;
     struct host_usage server;
 };
 
