@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/faulty_relay.h"
@@ -234,24 +237,54 @@ Test(chatload, people_who_misbehave_are_not_counted)
     load_release_run(&run);
 }
 
-/* The processes that `command`, a word of theirs, is found in. */
 static bool somebody_runs(pid_t pid)
 {
     return kill(pid, 0) == 0 || errno != ESRCH;
 }
 
+/* A number that a process writes into a file of the scratch directory, as soon as it is there. */
+static int await_number(const char *name)
+{
+    char *path = scratch_path(name);
+    int number = -1;
+    for (int64_t end = harness_now_ms() + HARNESS_LIMIT_MS; number < 0; (void)poll(NULL, 0, 10)) {
+        FILE *file = fopen(path, "r");
+        if (file && fscanf(file, "%d\n", &number) != 1)
+            number = -1;
+        if (file)
+            (void)fclose(file); /* it was only read */
+        cr_assert(number >= 0 || harness_now_ms() < end, "no number in %s", path);
+    }
+    free(path);
+    return number;
+}
+
+/* A command that writes its process's number into the file `pid` before it is `program`. */
+static const char *telling_pid(const char *program)
+{
+    static char command[1024];
+    char *path = scratch_path("pid");
+    snprintf(command, sizeof(command), "echo $$ >%s; exec %s", path, program);
+    free(path);
+    return command;
+}
+
+/* The same as a program of its own, with what follows `exec`; its path. */
+static char *script(const char *lines)
+{
+    char text[1600];
+    snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", lines);
+    char *path = scratch_write("server", text);
+    cr_assert_eq(chmod(path, 0700), 0);
+    return path;
+}
+
 Test(chatload, an_interrupt_ends_both_and_still_reports)
 {
-    char *pid_path = scratch_path("pid");
-    char command[600];
-    int pid = 0;
-    snprintf(command, sizeof(command), "echo $$ >%s; exec %s", pid_path, chatd("--rate 0"));
-    load_start(&run, "--spawn", command, "--clients", "20", "--duration", "60s");
+    load_start(&run, "--spawn", telling_pid(chatd("--rate 0")), "--clients", "20", "--duration",
+               "60s");
     load_await(&run, "\nmeasuring ");
-    FILE *file = fopen(pid_path, "r");
-    cr_assert_not_null(file);
-    cr_assert_eq(fscanf(file, "%d", &pid), 1);
-    (void)fclose(file); /* it was only read */
+    int pid = await_number("pid");
     cr_assert(somebody_runs(pid));
     kill(run.pid, SIGINT);
     load_finish(&run);
@@ -259,7 +292,72 @@ Test(chatload, an_interrupt_ends_both_and_still_reports)
     cr_expect_not_null(strstr(run.out, "the run was interrupted"), "%s", run.out);
     cr_expect_gt(load_figure(&run, "delivered"), 0);
     cr_expect_not(somebody_runs(pid));
-    free(pid_path);
+    load_release_run(&run);
+}
+
+Test(chatload, an_interrupt_ends_the_waiting_for_a_server_that_never_listens)
+{
+    load_start(&run, "--spawn", telling_pid("sleep 600 #"));
+    int pid = await_number("pid");
+    kill(run.pid, SIGINT);
+    load_finish(&run);
+    expect_status(1);
+    expect_complaint("interrupted before it was measured");
+    cr_expect_not(somebody_runs(pid));
+    load_release_run(&run);
+}
+
+/* The shell that starts a plain program makes room for it, so the signal reaches the program. */
+Test(chatload, a_server_ends_gracefully_when_chatload_is_killed, .timeout = 60)
+{
+    int status = -1;
+    char lines[1200];
+    snprintf(lines, sizeof(lines), "%s \"$@\"", telling_pid(chatd("--rate 0")));
+    char *server = script(lines);
+    cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* it becomes a child of this process */
+    load_start(&run, "--spawn", server, "--clients", "5", "--senders", "2", "--duration", "60s");
+    load_await(&run, "\nmeasuring ");
+    int pid = await_number("pid");
+    kill(run.pid, SIGKILL);
+    load_finish(&run);
+    expect_status(128 + SIGKILL);
+    cr_expect_eq(waitpid(pid, &status, 0), pid);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "it ended with %x", status);
+    free(server);
+    load_release_run(&run);
+}
+
+/* The shell is gone at once; what it started writes its status when it has ended by itself. */
+Test(chatload, what_a_shell_has_started_is_given_time_to_end)
+{
+    char lines[1200];
+    char command[300];
+    char *status_path = scratch_path("status");
+    snprintf(lines, sizeof(lines), "trap : TERM\n%s \"$@\"\nsleep 0.2\necho $? >%s",
+             chatd("--rate 0"), status_path);
+    char *server = script(lines);
+    snprintf(command, sizeof(command), "true && %s", server);
+    load_run(&run, "--spawn", command, "--clients", "5", "--senders", "2", "--duration", "100ms");
+    expect_status(0);
+    cr_expect_eq(access(status_path, F_OK), 0, "it was killed before it could write");
+    free(server);
+    free(status_path);
+    load_release_run(&run);
+}
+
+Test(chatload, samples_begin_with_measuring_and_none_is_too_short)
+{
+    double last = -1;
+    RATED();
+    const char *at = strstr(run.json, "\"samples\": [");
+    cr_assert_not_null(at);
+    while ((at = strstr(at, "{\"s\": "))) {
+        double second = strtod(at + strlen("{\"s\": "), NULL);
+        cr_expect(last < 0 ? second == 0 : second - last > 0.09, "%g after %g", second, last);
+        last = second;
+        at++;
+    }
+    cr_expect_geq(last, 0.5);
     load_release_run(&run);
 }
 
@@ -295,6 +393,29 @@ Test(chatload, a_command_that_does_not_start_is_one_line)
     load_run(&run, "--spawn", "exit 3;");
     expect_status(1);
     expect_complaint("it ended before it was listening");
+    load_release_run(&run);
+}
+
+Test(chatload, a_server_that_names_no_address_is_one_line)
+{
+    load_run(&run, "--spawn", "echo listening on nowhere; exec sleep 600 #");
+    expect_status(1);
+    expect_complaint("'listening on nowhere' names no address");
+    load_release_run(&run);
+}
+
+Test(chatload, a_process_to_watch_that_is_none_is_one_line)
+{
+    char number[16];
+    pid_t gone = fork();
+    if (gone == 0)
+        _exit(0);
+    cr_assert_eq(waitpid(gone, NULL, 0), gone);
+    snprintf(number, sizeof(number), "%d", (int)gone);
+    load_run(&run, "127.0.0.1:1", "--server-pid", number);
+    expect_status(1);
+    expect_complaint("--server-pid ");
+    expect_complaint(": there is no such process");
     load_release_run(&run);
 }
 

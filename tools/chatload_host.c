@@ -43,11 +43,25 @@ static _Noreturn void become(const char *command, int output, pid_t parent)
     _exit(127);
 }
 
+/* A program and its arguments, which take no shell once they are told apart: nothing that the shell
+ * goes on with, no `NAME=VALUE program`, and no `exec` of its own. */
+static bool is_plain(const char *command)
+{
+    command += strspn(command, " \t");
+    return !command[strcspn(command, "|&;<>()`\n")] && command[strcspn(command, " \t=")] != '=' &&
+           strncmp(command, "exec ", strlen("exec ")) != 0;
+}
+
 int host_spawn(const char *command, pid_t *pid)
 {
+    char line[HOST_COMMAND_BYTES + sizeof("exec ")];
     int ends[2];
     pid_t parent = getpid();
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+    if (strlen(command) > HOST_COMMAND_BYTES)
+        return -E2BIG;
+    snprintf(line, sizeof(line), "%s%s", is_plain(command) ? "exec " : "", command);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
     *pid = fork();
     if (*pid < 0) {
@@ -57,7 +71,7 @@ int host_spawn(const char *command, pid_t *pid)
         return error;
     }
     if (*pid == 0)
-        become(command, ends[1], parent);
+        become(line, ends[1], parent);
     (void)setpgid(*pid, *pid); /* here too: whoever is first, it is done when either goes on */
     (void)close(ends[1]); /* the child's */
     (void)fcntl(ends[0], F_SETFL, O_NONBLOCK); /* of this end only; it has no way to fail */
@@ -69,17 +83,13 @@ void host_signal_group(pid_t pid, int number)
     (void)kill(-pid, number);
 }
 
-bool host_ended(pid_t pid, int *status)
+bool host_group_ended(pid_t pid)
 {
-    int ending;
-    pid_t ended = waitpid(pid, &ending, WNOHANG);
-    if (ended == 0)
-        return false;
-    if (ended < 0)
-        *status = 0; /* somebody else has waited for it: that it is gone is all there is to know */
-    else
-        *status = WIFEXITED(ending) ? WEXITSTATUS(ending) : 128 + WTERMSIG(ending);
-    return true;
+    pid_t ended;
+    do
+        ended = waitpid(-pid, NULL, WNOHANG);
+    while (ended > 0);
+    return ended < 0; /* there is no child left in it */
 }
 
 /* /proc. */

@@ -13,18 +13,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* The longest command of the shell that is started. */
+#define HOST_COMMAND_BYTES 4096
+
 /*
  * Starts `command` in a shell, in a process group of its own, with no signal blocked or ignored,
  * with its standard output being the returned descriptor (a stream socket, the caller's). It gets
- * TERM when this process dies. Returns the descriptor with *pid set, or -errno.
+ * TERM when this process dies: itself where it is a plain program, which takes the shell's place;
+ * the shell where it is more than that. Returns the descriptor with *pid set, or -errno.
  */
 int host_spawn(const char *command, pid_t *pid);
 
 /* Sends `number` to the whole process group of `pid`; one that is gone is fine. */
 void host_signal_group(pid_t pid, int number);
 
-/* Whether `pid`, a child, has ended; then *status is its exit status, or 128 + its signal. */
-bool host_ended(pid_t pid, int *status);
+/* Whether the process group of `pid`, a child, has ended: that child and all its descendants there,
+ * who become children of this process when they lose their parent. */
+bool host_group_ended(pid_t pid);
 
 /* The processes of `pid`'s group, itself first. Returns how many of `pids` were filled. */
 #define HOST_GROUP_MAX 32

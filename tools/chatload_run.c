@@ -65,7 +65,8 @@ static void prepare(struct run *run)
     if (load_stopped(load))
         return;
     target_watch(&run->target);
-    (void)target_usage(&run->target, &run->empty); /* all 0 where it isn't known */
+    if (!target_usage(&run->target, &run->empty) && load->settings->server_pid) /* else all 0 */
+        load_fail(load, "--server-pid %u: there is no such process", load->settings->server_pid);
 }
 
 static int start_server(struct task *task, struct run *run)
@@ -80,9 +81,8 @@ static int start_server(struct task *task, struct run *run)
             TASK_RETURN(0);
         }
         spawn(run, &run->server_group, &run->target.task, "server", target_step);
-        task_deadline_open(task, &run->pause.deadline, SERVER_START_NS);
-        TASK_AWAIT(self->rc, event_wait(task, &run->target.listening));
-        if (task_deadline_close(task, &run->pause.deadline))
+        TASK_AWAIT(self->rc, pause_phase(task, run, SERVER_START_NS));
+        if (!run->target.is_listening && !load_stopped(run->load))
             load_fail(run->load, "--spawn '%s': it said no 'listening on' within 10 s",
                       run->load->settings->spawn);
     }

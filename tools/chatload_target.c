@@ -9,21 +9,17 @@
 #define LISTENING "listening on "
 #define LINE_BYTES 1024
 
-/* The longest command of the shell that is worth starting. */
-#define COMMAND_BYTES 4096
-
 /* How often a server that was asked to end is looked at. */
 #define STOP_PAUSE_NS (10 * NS_PER_MS)
 
 void target_init(struct target *target, struct load *load)
 {
     *target = (struct target){.load = load, .pid = (pid_t)load->settings->server_pid};
-    event_init(&target->listening);
 }
 
 int target_spawn(struct target *target)
 {
-    char command[COMMAND_BYTES];
+    char command[HOST_COMMAND_BYTES];
     struct load *load = target->load;
     int length = snprintf(command, sizeof(command), "%s -l 127.0.0.1:0", load->settings->spawn);
     if (length < 0 || (size_t)length >= sizeof(command))
@@ -44,13 +40,16 @@ static void hear_line(struct target *target)
     if (target->is_listening || strncmp(target->line, LISTENING, strlen(LISTENING)) != 0)
         return;
     target->is_listening = endpoint_parse(address, &target->endpoint) == 0;
-    event_set(&target->listening);
+    if (target->is_listening)
+        event_set(&target->load->over);
+    else
+        load_fail(target->load, "--spawn '%s': '%.80s' names no address",
+                  target->load->settings->spawn, target->line);
 }
 
 /* Its output has ended: so has it, or will in a moment. */
 static void tell_end(struct target *target)
 {
-    event_set(&target->listening);
     if (target->stopping)
         return;
     if (!target->is_listening)
@@ -109,12 +108,11 @@ int target_stop(struct task *task, struct target_stop *const self, struct target
     target->stopping = true;
     host_signal_group(target->pid, SIGTERM);
     self->kill_ns = time_after(task->loop->now_ns, SERVER_STOP_NS);
-    while (!(target->ended = host_ended(target->pid, &target->status))) {
+    while (!host_group_ended(target->pid)) {
         if (task->loop->now_ns >= self->kill_ns)
             host_signal_group(target->pid, SIGKILL);
         TASK_AWAIT(self->rc, task_sleep(task, STOP_PAUSE_NS));
     }
-    host_signal_group(target->pid, SIGKILL); /* whoever of its group outlived it */
     TASK_RETURN(0);
     TASK_END();
 }

@@ -24,10 +24,7 @@ struct target {
     pid_t pid; /* 0: not known */
     bool spawned; /* and is ours to stop */
     bool stopping; /* its end is wanted */
-    bool ended;
-    int status; /* valid once ended */
-    struct event listening; /* `endpoint` is valid, or it never will be */
-    bool is_listening;
+    bool is_listening; /* `endpoint` is valid; the phase is over then */
     struct endpoint endpoint;
     struct stream output;
     char *line;
@@ -59,8 +56,8 @@ struct target_stop {
     int64_t kill_ns;
 };
 
-/* Ends a spawned server: TERM, and KILL where that doesn't help. Never cut short. Returns 0. May
- * suspend. */
+/* Ends a spawned server and all of its group: TERM, and KILL where that doesn't help. Never cut
+ * short. Returns 0. May suspend. */
 TASK_AWAITABLE int target_stop(struct task *task, struct target_stop *self, struct target *target);
 
 #endif
