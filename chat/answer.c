@@ -1,5 +1,6 @@
 #include "chat/answer.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,23 +71,30 @@ struct roll {
     uint32_t names;
 };
 
+static void roll_put(struct roll *roll, const char *text)
+{
+    size_t length = strlen(text);
+    assert(roll->length + length < sizeof(roll->text));
+    memcpy(roll->text + roll->length, text, length + 1);
+    roll->length += length;
+}
+
 static void roll_begin(struct roll *roll, const char *before)
 {
-    roll->length = (size_t)snprintf(roll->text, sizeof(roll->text), "%s", before);
+    roll->length = 0;
     roll->names = 0;
+    roll_put(roll, before);
 }
 
 /* Adds a name with what is said of it; false where the line is full. */
 static bool roll_add(struct roll *roll, const char *name, const char *remark)
 {
-    size_t room = sizeof(roll->text) - roll->length;
-    int added = snprintf(roll->text + roll->length, room, "%s%s%s", roll->names > 0 ? ", " : "",
-                         name, remark);
-    if ((size_t)added >= room) {
-        roll->text[roll->length] = '\0';
+    const char *between = roll->names > 0 ? ", " : "";
+    if (roll->length + strlen(between) + strlen(name) + strlen(remark) >= sizeof(roll->text))
         return false;
-    }
-    roll->length += (size_t)added;
+    roll_put(roll, between);
+    roll_put(roll, name);
+    roll_put(roll, remark);
     roll->names++;
     return true;
 }
@@ -311,11 +319,13 @@ void answer_lines(struct client *client, bool (*tell)(struct client *client, siz
 
 /* Who else is there */
 
-/* ` and 7 more`; nothing where all are named. */
-static size_t format_more(char text[static 24], uint32_t more)
+/* How long ` and 7 more` is; nothing where all are named. */
+static size_t more_length(uint32_t more)
 {
-    text[0] = '\0';
-    return more == 0 ? 0 : (size_t)snprintf(text, 24, " and %u more", more);
+    size_t digits = 1;
+    for (uint32_t rest = more; rest >= 10; rest /= 10)
+        digits++;
+    return more == 0 ? 0 : strlen(" and ") + digits + strlen(" more");
 }
 
 /* Adds the names of the others that fit beside what stands for the rest. */
@@ -323,13 +333,12 @@ static void add_others(struct roll *roll, size_t size, const struct client *clie
                        const struct room *room)
 {
     const struct broadcast *broadcast = &room->broadcast;
-    char more[24];
     for (uint32_t i = 0; i < broadcast->count && roll->names < ANSWER_OTHERS_MAX; i++) {
         const struct member *member = member_of(broadcast->members[i]);
         if (!member || client_of(member) == client)
             continue;
         const char *name = client_of(member)->name;
-        size_t behind = format_more(more, room->people - 2 - roll->names);
+        size_t behind = more_length(room->people - 2 - roll->names);
         size_t before = roll->length + (roll->names > 0 ? strlen(", ") : 0);
         if (before + strlen(name) + behind >= size || !roll_add(roll, name, ""))
             return;
@@ -349,7 +358,7 @@ size_t answer_others(const struct client *client, const struct room *room, char 
     add_others(&roll, size, client, room);
     if (roll.names == 0)
         return (size_t)snprintf(text, size, "%u %s", others, what);
-    char more[24];
-    (void)format_more(more, others - roll.names);
-    return (size_t)snprintf(text, size, "%s%s", roll.text, more);
+    if (roll.names == others)
+        return (size_t)snprintf(text, size, "%s", roll.text);
+    return (size_t)snprintf(text, size, "%s and %u more", roll.text, others - roll.names);
 }
