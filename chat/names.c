@@ -146,12 +146,13 @@ int names_add(struct names *names, const char *name)
 
     assert(length >= 1);
     assert(length <= NAMES_TEXT_MAX);
-    if (names_find(names, name, length))
-        return -EEXIST;
     int rc = make_room(names);
     if (rc)
         return rc;
-    names->slots[find_slot(names, name, length)] = name;
+    size_t slot = find_slot(names, name, length);
+    if (names->slots[slot])
+        return -EEXIST;
+    names->slots[slot] = name;
     names->count++;
     return 0;
 }
