@@ -167,11 +167,12 @@ bool wait_list_is_next(const struct wait_list *list, const struct task *task)
     return list_empty(&list->tasks) || list->tasks.next == &task->waiter;
 }
 
+/* Who waits has not ended. */
 static void wake_waiter(struct list *node)
 {
     struct task *task = container_of(node, struct task, waiter);
     task->flags |= TASK_WOKEN;
-    task_wake(task);
+    loop_call_soon(task->loop, &task->wake.callback);
 }
 
 void wait_list_wake_first(struct wait_list *list)
@@ -186,20 +187,26 @@ void wait_list_wake_all(struct wait_list *list)
         wake_waiter(node);
 }
 
-/* Ends an await. One that was woken and takes nothing owes its wake-up to the next in line. */
-static void leave(struct task *task, struct wait_list *list, bool took)
+/* Ends an await. */
+static void leave(struct task *task)
 {
-    bool woken = task->flags & TASK_WOKEN;
     list_remove(&task->waiter);
     task->flags &= (uint8_t)~TASK_WOKEN;
-    if (woken && !took)
+}
+
+/* One that was woken and takes nothing owes its wake-up to the next in line. */
+static void leave_with_nothing(struct task *task, struct wait_list *list)
+{
+    bool woken = task->flags & TASK_WOKEN;
+    leave(task);
+    if (woken)
         wait_list_wake_first(list);
 }
 
 int task_wait_regardless(struct task *task, struct wait_list *list, bool ready)
 {
     if (ready) {
-        leave(task, list, true);
+        leave(task);
         return 0;
     }
     assert(list->tasks.next && "what is waited for was initialised");
@@ -211,11 +218,11 @@ int task_wait_regardless(struct task *task, struct wait_list *list, bool ready)
 int task_wait(struct task *task, struct wait_list *list, bool ready)
 {
     if (task_cancelled(task)) {
-        leave(task, list, false);
+        leave_with_nothing(task, list);
         return -ECANCELED;
     }
     if (!ready && task_expired(task)) {
-        leave(task, list, false);
+        leave_with_nothing(task, list);
         return -ETIMEDOUT;
     }
     return task_wait_regardless(task, list, ready);
