@@ -209,6 +209,9 @@ check_options()
     block chat/README.md 'usage: chatd' >"$directory/told"
     "$chatd" --help >"$directory/help"
     same 'chat/README.md shows the options of --help' "$directory/told" "$directory/help"
+    block chat/README.md 'usage: chatload' >"$directory/told"
+    "$build/chatload" --help >"$directory/help"
+    same 'and those of chatload' "$directory/told" "$directory/help"
 }
 
 check_commands()
