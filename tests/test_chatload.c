@@ -388,6 +388,14 @@ Test(chatload, a_full_server_is_one_line_with_its_own_words)
     load_release_run(&run);
 }
 
+Test(chatload, a_stalled_client_that_is_turned_away_is_one_line_with_the_servers_words)
+{
+    load_run(&run, "--spawn", chatd("--max-clients 5"), "--clients", "5", "--stalled", "1");
+    expect_status(1);
+    expect_complaint("stalled client: server full");
+    load_release_run(&run);
+}
+
 Test(chatload, a_command_that_does_not_start_is_one_line)
 {
     load_run(&run, "--spawn", "exit 3;");

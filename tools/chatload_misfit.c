@@ -53,7 +53,7 @@ static int stalled_step(struct task *task)
         TASK_AWAIT(self->rc, task_sleep(task, TIME_NEVER));
     } else if (self->rc != -ECANCELED) {
         load_fail(self->user.load, "%s: stalled client: %s", self->user.load->address_text,
-                  strerror(-self->rc));
+                  user_reason(&self->user, self->rc));
     }
     user_close(&self->user);
     TASK_RETURN(0);

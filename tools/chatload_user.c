@@ -109,9 +109,7 @@ static const char *reason(int rc)
     return rc == 0 || rc == -EPIPE ? "the server closed the connection" : strerror(-rc);
 }
 
-/* What the server said before it closed is a better reason than that it closed; and one that is
- * connected and hears nothing may be at the wrong kind of server. */
-static const char *reason_to_stay_out(const struct user *user, int rc)
+const char *user_reason(const struct user *user, int rc)
 {
     if (rc == -EPIPE && user->load->refused.count > 0)
         return user->load->refused.first;
@@ -124,7 +122,7 @@ static void tell_refused(struct user *user, int rc)
 {
     struct load *load = user->load;
     load_fail(load, "%s: client %u of %u: %s", load->address_text, user->number + 1,
-              load->settings->clients, reason_to_stay_out(user, rc));
+              load->settings->clients, user_reason(user, rc));
 }
 
 static void tell_in(struct load *load)

@@ -60,6 +60,10 @@ int user_step(struct task *task);
  * server closed the connection); either way user_close is due in the end. May suspend. */
 TASK_AWAITABLE int user_enter(struct task *task, struct entry *self, struct user *user);
 
+/* Why user_enter failed, in words: what the server said before it closed is a better reason than
+ * that it closed, and who is connected and hears nothing may be at the wrong kind of server. */
+const char *user_reason(const struct user *user, int rc);
+
 /* Waits for input and takes it apart. Returns 1, 0 at the end of the input, or -errno. May
  * suspend. */
 TASK_AWAITABLE int user_listen(struct task *task, struct user *user);
