@@ -217,10 +217,10 @@ static int put_step(struct task *task)
     TASK_END();
 }
 
-static struct party *start_parties(task_step *step)
+static struct party *start_parties(task_step *step, size_t count)
 {
-    struct party *started = allocate(TASKS * sizeof(*started));
-    for (size_t i = 0; i < TASKS; i++) {
+    struct party *started = allocate(count * sizeof(*started));
+    for (size_t i = 0; i < count; i++) {
         struct party *party = &started[i];
         event_init(&party->event);
         semaphore_init(&party->semaphore, 0);
@@ -239,8 +239,8 @@ static void turn(void)
     }
 }
 
-/* Starts a loop with `step` TASKS times in it; each has run up to its first await. */
-static void prepare_parties(task_step *step)
+/* Starts a loop with `step` so many times in it; each has run up to its first await. */
+static void prepare_parties(task_step *step, size_t count)
 {
     static struct party main_party;
     int rc = loop_init(&loop, sys_kernel());
@@ -250,14 +250,21 @@ static void prepare_parties(task_step *step)
     }
     event_init(&main_party.event);
     root_start(&root, &loop, &main_party.task, "main", wait_step);
-    parties = start_parties(step);
+    parties = start_parties(step, count);
     turn();
 }
 
-static void prepare_switch(size_t size)
+static void prepare_waiting(size_t count)
 {
-    (void)size;
-    prepare_parties(wait_step);
+    prepare_parties(wait_step, count);
+}
+
+/* What it takes to wake somebody: each of them once, and nobody runs. */
+static size_t wake_up(void)
+{
+    for (size_t i = 0; i < OPERATIONS; i++)
+        event_set(&parties[i].event);
+    return OPERATIONS;
 }
 
 static size_t switch_tasks(void)
@@ -270,10 +277,9 @@ static size_t switch_tasks(void)
     return OPERATIONS;
 }
 
-static void prepare_semaphore(size_t size)
+static void prepare_semaphore(size_t count)
 {
-    (void)size;
-    prepare_parties(acquire_step);
+    prepare_parties(acquire_step, count);
 }
 
 static size_t hand_over_permits(void)
@@ -286,11 +292,10 @@ static size_t hand_over_permits(void)
     return OPERATIONS;
 }
 
-static void prepare_queue(size_t size)
+static void prepare_queue(size_t count)
 {
-    (void)size;
-    prepare_parties(get_step);
-    partners = start_parties(put_step);
+    prepare_parties(get_step, count);
+    partners = start_parties(put_step, count);
     turn();
 }
 
@@ -311,11 +316,10 @@ static void run_again(struct callback *callback)
 }
 
 /* A callback that is ready in every turn: none of them sleeps. */
-static void prepare_turn(size_t size)
+static void prepare_turn(size_t count)
 {
     static struct callback again = {.run = run_again, .name = "again"};
-    (void)size;
-    prepare_parties(wait_step);
+    prepare_parties(wait_step, count);
     loop_call_soon(&loop, &again);
 }
 
@@ -341,10 +345,11 @@ static const struct benchmark benchmarks[] = {
     WITH_TIMERS("timer-rearm", prepare_running, rearm_timers),
     WITH_TIMERS("timer-expiry", prepare_running, expire_timers),
     WITH_TIMERS("timer-next", prepare_running, find_next),
-    {"task-switch", prepare_switch, switch_tasks, 0},
-    {"semaphore", prepare_semaphore, hand_over_permits, 0},
-    {"queue", prepare_queue, hand_over_items, 0},
-    {"turn", prepare_turn, run_turns, 0},
+    {"wake-up", prepare_waiting, wake_up, OPERATIONS},
+    {"task-switch", prepare_waiting, switch_tasks, TASKS},
+    {"semaphore", prepare_semaphore, hand_over_permits, TASKS},
+    {"queue", prepare_queue, hand_over_items, TASKS},
+    {"turn", prepare_turn, run_turns, TASKS},
 };
 
 #define BENCHMARKS (sizeof(benchmarks) / sizeof(*benchmarks))

@@ -1,0 +1,97 @@
+/*
+ * bench_crowd: people who connect and then do nothing.
+ *
+ *     bench_crowd HOST:PORT CLIENTS
+ *
+ * Connects so many to a server, says so in one line, and keeps them until it is
+ * killed. Nothing is ever sent or read, so whatever the server does, it does
+ * because somebody has come: what it says to them fits into their buffers.
+ *
+ * They come evenly, 10,000 in half a second: faster than any listener's queue
+ * overflows, for then the kernel would let a newcomer wait for a second.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CLIENTS_PER_MS 20
+
+static int die(const char *what)
+{
+    fprintf(stderr, "bench_crowd: %s: %s\n", what, strerror(errno));
+    return 1;
+}
+
+/* `HOST:PORT`, the host an IPv4 address. */
+static int parse_address(char *text, struct sockaddr_in *address)
+{
+    char *colon = strrchr(text, ':');
+    if (!colon)
+        return -1;
+    *colon = '\0';
+    *address = (struct sockaddr_in){.sin_family = AF_INET};
+    address->sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
+    return inet_pton(AF_INET, text, &address->sin_addr) == 1 ? 0 : -1;
+}
+
+static int raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -1;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* When client `number` comes. */
+static void wait_for_turn(const struct timespec *start, unsigned long number)
+{
+    unsigned long after_ms = number / CLIENTS_PER_MS;
+    struct timespec at = *start;
+    at.tv_sec += (time_t)(after_ms / 1000);
+    at.tv_nsec += (long)(after_ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_nsec -= 1000000000;
+        at.tv_sec++;
+    }
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL); /* early is no harm */
+}
+
+static int connect_all(const struct sockaddr_in *address, unsigned long clients)
+{
+    struct timespec start;
+    if (clock_gettime(CLOCK_MONOTONIC, &start) < 0)
+        return -1;
+    for (unsigned long i = 0; i < clients; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        wait_for_turn(&start, i);
+        if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int main(int count, char **arguments)
+{
+    struct sockaddr_in address;
+    if (count != 3 || parse_address(arguments[1], &address) < 0) {
+        fprintf(stderr, "usage: %s HOST:PORT CLIENTS\n", arguments[0]);
+        return 2;
+    }
+    if (raise_limit() < 0)
+        return die("the limit of descriptors");
+    if (connect_all(&address, strtoul(arguments[2], NULL, 10)) < 0)
+        return die("connecting");
+    puts("connected");
+    if (fflush(stdout) != 0)
+        return die("stdout");
+    for (;;)
+        (void)pause(); /* until it is killed */
+}
