@@ -208,8 +208,8 @@ static int speak(struct task *task, struct run *run)
     spawn_speakers(run);
     TASK_AWAIT(self->rc, pause_phase(task, run, warm_up_ns(run->load->settings)));
     if (!load_stopped(run->load)) {
+        run->begin = take_reading(run); /* before the first sample, which is not to be earlier */
         begin_phase(run, PHASE_MEASURING);
-        run->begin = take_reading(run);
         run->load->from_ns = run->begin.at_ns;
         run->load->until_ns = time_after(run->begin.at_ns, run->load->settings->duration_ns);
         TASK_AWAIT(self->rc, pause_phase(task, run, run->load->settings->duration_ns));
