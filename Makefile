@@ -52,7 +52,7 @@ AFTER_SETUP := $(filter setup,$(MAKECMDGOALS))
 $(TESTS:=.o) $(HELPERS) run-tests: | $(AFTER_SETUP)
 
 test: run-tests ## build and run all tests; ends with `N passed, N failed`
-run-tests: $(TESTS) $(EXAMPLES) $(CHATD) $(BUILD)/chatload
+run-tests: $(TESTS) $(EXAMPLES) $(MEASURES) $(CHATD) $(BUILD)/chatload
 	CC='$(CC)' CHATD='$(CHATD)' BUILD='$(BUILD)' tests/run $(BUILD)/results $(SCRIPTS) $(TESTS)
 
 # -fno-sanitize-recover: undefined behaviour ends the test instead of only being printed.
