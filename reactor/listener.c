@@ -162,6 +162,7 @@ void listener_close(struct listener *listener)
     if (listener->spare >= 0)
         (void)sys->close(sys, listener->spare);
     listener->spare = -1;
+    listener->resting = false; /* a retry that comes later must not open a spare again */
 }
 
 /* Before anybody is let in, or the next one for whom there is no place could not be told. */

@@ -58,7 +58,7 @@ void listener_close(struct listener *listener);
 TASK_AWAITABLE int listener_accept(struct task *task, struct listener *listener,
                                    struct sys_address *peer);
 
-/* Descriptors were given back: a resting listener tries again. */
+/* Descriptors were given back: a resting listener tries again; a closed one does nothing. */
 void listener_retry(struct listener *listener);
 
 #endif

@@ -311,6 +311,19 @@ Test(listener, a_retry_of_one_that_does_not_rest_does_nothing)
     stop_acceptor();
 }
 
+Test(listener, a_retry_of_one_that_was_closed_while_it_rested_does_nothing)
+{
+    start_acceptor();
+    allow(0);
+    come();
+    stage_settle();
+    cr_assert(listener.resting);
+    stop_acceptor();
+    listener_close(&listener);
+    listener_retry(&listener); /* its connections live on, and each tells when it has gone */
+    cr_assert_eq(sim_open_descriptors(sim), 1, "but the poll's");
+}
+
 Test(listener, a_kernel_without_buffers_is_tried_again)
 {
     start_acceptor();

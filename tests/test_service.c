@@ -156,6 +156,19 @@ Test(service, a_reader_that_hangs_is_waited_for_until_the_cancels_deadline)
     close_service();
 }
 
+Test(service, ended_while_out_of_descriptors_it_leaves_none_behind)
+{
+    struct sim_peer *ann = sim_connect(sim, ADDRESS);
+
+    stage_settle();
+    sim_options(sim)->descriptor_limit = 3 + sim_open_descriptors(sim);
+    (void)sim_connect(sim, ADDRESS);
+    stage_settle();
+    cr_assert(service.listener.resting);
+    sim_peer_close(ann);
+    close_service();
+}
+
 Test(service, an_address_in_use_is_refused_with_nothing_left)
 {
     struct service second = {.step = counting_step};
