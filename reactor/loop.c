@@ -13,6 +13,7 @@ int loop_init(struct loop *loop, struct sys *sys)
     *loop = (struct loop){.sys = sys, .poll = poll, .now_ns = sys->monotonic_ns(sys)};
     loop->read_budget_bytes = LOOP_READ_BUDGET_BYTES;
     debug_init(&loop->debug, getenv("REACTOR_DEBUG"));
+    list_init(&loop->first);
     list_init(&loop->ready);
     list_init(&loop->reap);
     list_init(&loop->hooks);
@@ -32,7 +33,7 @@ void loop_release(struct loop *loop)
 /* How long the wait phase may sleep. */
 static int64_t patience_ns(const struct loop *loop)
 {
-    if (loop->flush_pending || !list_empty(&loop->ready))
+    if (loop->flush_pending || !list_empty(&loop->first) || !list_empty(&loop->ready))
         return 0;
     int64_t next_ns = wheel_next(&loop->wheel);
     if (next_ns == TIME_NEVER)
@@ -135,7 +136,8 @@ int loop_run_once(struct loop *loop)
     expire_timers(loop);
 
     /* 4. Run the batch that is ready now. */
-    (void)run_batch(loop, &loop->ready);
+    list_splice(&loop->ready, &loop->first);
+    (void)run_batch(loop, &loop->first);
 
     /* 5. Flush: what the batch produced goes out, a slice of it at a time. */
     loop->flush_pending = run_hooks(loop);
@@ -151,6 +153,12 @@ void loop_call_soon(struct loop *loop, struct callback *callback)
 {
     if (!list_linked(&callback->node))
         list_append(&callback->node, &loop->ready);
+}
+
+void loop_call_first(struct loop *loop, struct callback *callback)
+{
+    list_remove(&callback->node);
+    list_append(&callback->node, &loop->first);
 }
 
 void loop_call_at(struct loop *loop, struct timer *timer, int64_t at_ns)

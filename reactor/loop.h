@@ -35,7 +35,7 @@
 
 /* The one kind of thing that runs. A zeroed one with `run` and `name` set is ready for use. */
 struct callback {
-    struct list node; /* on the loop's ready or reap list, or on none */
+    struct list node; /* on one of the loop's lists, or on none */
     void (*run)(struct callback *callback); /* may free what holds it in the reap phase only */
     const char *name; /* for people; must live as long as the callback */
     const struct site *where; /* where a task is parked; NULL otherwise */
@@ -73,7 +73,8 @@ struct loop {
     struct debug debug;
 
     /* Of the turn itself. */
-    struct list ready; /* callbacks for the next batch */
+    struct list first; /* callbacks for the next batch */
+    struct list ready; /* the same, behind those */
     struct list reap; /* callbacks for the reap phase of this turn */
     struct list hooks;
     struct wheel wheel;
@@ -103,6 +104,10 @@ int loop_run_once(struct loop *loop);
 
 /* Runs `callback` in the next batch; once, however often it is asked. */
 void loop_call_soon(struct loop *loop, struct callback *callback);
+
+/* The same, before all that loop_call_soon is asked for, even if it is ready already: for one that
+ * had to do without its share of this turn. In the order of the asking, so that all get theirs. */
+void loop_call_first(struct loop *loop, struct callback *callback);
 
 /* Runs `timer`'s callback at `at_ns` or as soon as possible after; never before. Starting a timer
  * that runs, or is due and in the next batch, moves it; TIME_NEVER stops it. */

@@ -201,13 +201,25 @@ static void read_more(const struct task *task, struct stream *stream, size_t siz
         buffer_commit(&stream->input, receive(stream, buffer_tail(&stream->input), size));
 }
 
+/* Has what is left in the kernel looked at in the next turn, for no event tells of it again. One
+ * that found the turn's budget used up comes before the others then, or the same few would use it
+ * up every time. */
+static void look_again(struct task *task, const struct stream *stream)
+{
+    if (!is_ready(stream))
+        return;
+    if (stream->read_turn == (uint32_t)task->loop->turn)
+        task_wake(task);
+    else
+        task_wake_early(task);
+}
+
 /* Waits for `ready`, or for the end of the input or of the connection. */
 static int wait_input(struct task *task, struct stream *stream, bool ready)
 {
     if (!ready) {
         buffer_trim(&stream->input, sys_of(stream));
-        if (is_ready(stream))
-            task_wake(task); /* in the next turn, for no event tells of it again */
+        look_again(task, stream);
     }
     int rc = task_wait(task, &stream->waiting, ready || is_over(stream));
     if (rc < 0)
@@ -305,8 +317,7 @@ static void drop_input(const struct task *task, struct stream *stream)
 static int stir(struct task *task, struct stream *stream)
 {
     drop_input(task, stream);
-    if (is_ready(stream))
-        task_wake(task);
+    look_again(task, stream);
     stream->flags |= STREAM_DRAINING;
     int rc = task_wait(task, &stream->waiting, stream->error || (stream->flags & STREAM_PROGRESS));
     if (rc == 0)

@@ -57,6 +57,12 @@ void task_wake(struct task *task)
         loop_call_soon(task->loop, &task->wake.callback);
 }
 
+void task_wake_early(struct task *task)
+{
+    if (!task_ended(task))
+        loop_call_first(task->loop, &task->wake.callback);
+}
+
 /* Limits: one timer serves them all, set to the nearest. */
 
 static bool shield_holds(const struct task *task)

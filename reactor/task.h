@@ -227,6 +227,9 @@ int task_wait_regardless(struct task *task, struct wait_list *list, bool ready);
 /* Makes a task due in the next batch whatever it waits for; it looks again. */
 void task_wake(struct task *task);
 
+/* The same, before the others: for one that found its share of this turn taken by them. */
+void task_wake_early(struct task *task);
+
 /* For the macros and for task_group. */
 
 /* Notes where the task stands, innermost await first, and returns TASK_PENDING. */

@@ -129,6 +129,33 @@ Test(loop, callbacks_made_ready_by_a_batch_run_in_the_next)
     expect_notes("");
 }
 
+static void first(struct note *note)
+{
+    loop_call_first(&loop, &note->timer.callback);
+}
+
+Test(loop, who_has_to_be_first_comes_before_all_who_are_ready)
+{
+    struct note a = note_of('a'), b = note_of('b'), c = note_of('c'), d = note_of('d');
+
+    soon(&a);
+    soon(&d);
+    first(&b);
+    first(&c);
+    first(&d);
+    soon(&c);
+    stage_turn();
+    expect_notes("bcda");
+    first(&a);
+    stage_turn();
+    cr_assert_eq(asked_ns, 0);
+    expect_notes("a");
+    first(&a);
+    loop_stop(&loop, &a.timer);
+    stage_turn();
+    expect_notes("");
+}
+
 Test(loop, a_stopped_callback_leaves_the_batch_that_is_running)
 {
     struct note a = note_of('a'), b = note_of('b'), c = note_of('c');
