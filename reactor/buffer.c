@@ -158,15 +158,11 @@ void buffer_consume(struct buffer *buffer, size_t size)
 
 void buffer_scrub(struct buffer *buffer)
 {
-#ifdef __SANITIZE_ADDRESS__
     struct buffer_block *block = buffer->block;
-    if (block) {
-        memset(block->bytes, '#', block->start);
-        memset(block->bytes + block->end, '#', block->capacity - block->end);
-    }
-#else
-    (void)buffer;
-#endif
+    if (!BUFFER_SCRUBS || !block)
+        return;
+    memset(block->bytes, '#', block->start);
+    memset(block->bytes + block->end, '#', block->capacity - block->end);
 }
 
 void buffer_trim(struct buffer *buffer, struct sys *sys)

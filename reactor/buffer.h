@@ -67,7 +67,16 @@ int buffer_prepend(struct buffer *buffer, struct sys *sys, const void *data, siz
 /* Drops the first `size` bytes, at most buffer_length. */
 void buffer_consume(struct buffer *buffer, size_t size);
 
-/* Overwrites what was consumed, in sanitizer builds only: a pointer that was kept too long is then
+/* True in sanitizer builds, as either compiler says it. */
+#if defined(__SANITIZE_ADDRESS__)
+#define BUFFER_SCRUBS true
+#elif defined(__has_feature)
+#define BUFFER_SCRUBS __has_feature(address_sanitizer)
+#else
+#define BUFFER_SCRUBS false
+#endif
+
+/* Overwrites what was consumed, where BUFFER_SCRUBS: a pointer that was kept too long is then
  * seen. */
 void buffer_scrub(struct buffer *buffer);
 

@@ -247,6 +247,32 @@ Test(stream_lines, a_whole_line_needs_no_memory_of_its_own)
     stage_settle();
 }
 
+struct line {
+    char *text;
+    size_t size;
+};
+
+static int reads_a_line(struct task *task, void *object)
+{
+    struct line *line = object;
+    return stream_read_line(task, &ann.stream, 100, &line->text, &line->size);
+}
+
+Test(stream_lines, a_line_is_valid_until_the_next_one_is_read)
+{
+    struct line one, two;
+    struct actor first = {.call = reads_a_line, .object = &one};
+    struct actor second = {.call = reads_a_line, .object = &two};
+    sim_peer_say(ann.peer, "hello\nworld\nand");
+    actor_start(&first, "first");
+    stage_settle();
+    cr_assert_str_eq(one.text, "hello");
+    actor_start(&second, "second");
+    stage_settle();
+    cr_assert_str_eq(two.text, "world");
+    cr_assert_eq(one.text[0], BUFFER_SCRUBS ? '#' : 'h', "a sanitizer build shows who keeps it");
+}
+
 Test(stream_lines, a_last_line_without_memory_is_the_connections_error)
 {
     /* The input is full and has ended: there is no room for the zero. */
