@@ -8,7 +8,10 @@
 #include "reactor/plan.h"
 
 /* What makes a read worth trying. */
-#define SYS_INPUT ((uint32_t)SYS_READABLE | SYS_HANGUP | SYS_ERROR)
+#define SYS_INPUT ((uint32_t)SYS_READABLE | SYS_HANGUP | SYS_ERROR | SYS_URGENT)
+
+/* What makes a read that came back short no sign that there is nothing more. */
+#define SYS_MORE ((uint32_t)SYS_HANGUP | SYS_ERROR | SYS_URGENT)
 
 /* The first and the longest pause between two looks at what is unacknowledged: the kernel doesn't
  * tell when that changes. */
@@ -169,14 +172,15 @@ static bool may_read(const struct task *task, struct stream *stream, size_t size
 }
 
 /* One read. Returns how much it was: 0 for nothing, the end or an error, which are noted. Short of
- * EAGAIN, the level is cleared only by a read that came back short where no end and no error was
- * announced: data and the end of input can come in one event, and no second one follows. */
+ * EAGAIN, the level is cleared only by a read that came back short where no end, no error and no
+ * urgent data was announced: data and the end of input can come in one event, and no second one
+ * follows; nor does one for what stands behind the urgent byte, at which a read ends. */
 static size_t receive(struct stream *stream, char *room, size_t size)
 {
     struct sys *sys = sys_of(stream);
     struct descriptor *descriptor = &stream->descriptor;
     ssize_t got = sys->receive(sys, descriptor->fd, room, size);
-    bool announced = descriptor->ready & (SYS_HANGUP | SYS_ERROR);
+    bool announced = descriptor->ready & SYS_MORE;
     if (got == -EAGAIN || (got > 0 && (size_t)got < size && !announced))
         descriptor->ready &= ~SYS_INPUT;
     if (got > 0) {

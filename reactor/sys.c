@@ -96,7 +96,7 @@ static int kernel_poll_add(struct sys *sys, int poll, int fd, uint64_t key)
 {
     (void)sys;
     struct epoll_event event = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+        .events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
         .data.u64 = key,
     };
     return (int)answer(epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event));
@@ -113,6 +113,8 @@ static uint32_t ready_of(uint32_t events)
         ready |= SYS_HANGUP;
     if (events & EPOLLERR)
         ready |= SYS_ERROR;
+    if (events & EPOLLPRI)
+        ready |= SYS_URGENT;
     return ready;
 }
 

@@ -40,7 +40,8 @@ enum sys_ready {
     SYS_READABLE = 1, /* data, a connection to accept, or end of input */
     SYS_WRITABLE = 2,
     SYS_HANGUP = 4, /* the peer sends no more, or the connection is gone (RDHUP, HUP) */
-    SYS_ERROR = 8
+    SYS_ERROR = 8,
+    SYS_URGENT = 16 /* urgent data has come: a read ends short of it, tcp(7) */
 };
 
 struct sys_event {

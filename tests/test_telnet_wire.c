@@ -240,6 +240,22 @@ Test(telnet_wire, an_interrupt_with_its_timing_mark_gets_both_answers)
     server_stop(pair.server);
 }
 
+/* What telnet(1) sends for Ctrl-C, all there before the server looks: its mark is urgent data, and
+ * a read stops short at it. */
+Test(telnet_wire, what_follows_a_synch_does_not_wait_for_more)
+{
+    struct pair pair = start_pair(server_start());
+    server_freeze(pair.server);
+    types(pair.ann, "before\r\n" IAC INTERRUPT IAC);
+    cr_assert_eq(send(pair.ann->fd, DATA_MARK, 1, MSG_OOB | MSG_NOSIGNAL), 1);
+    types(pair.ann, IAC DO TIMING_MARK "after\r\n");
+    server_thaw(pair.server);
+    expect_next(pair.bob, "#lobby <ann> before");
+    expect_next(pair.bob, "#lobby <ann> after");
+    expect_option(pair.ann, WONT, TIMING_MARK[0]);
+    server_stop(pair.server);
+}
+
 /* Ann, whom the room knows, sends this, and has left. */
 static void expect_leaves(const char *typed)
 {
