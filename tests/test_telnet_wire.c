@@ -53,6 +53,12 @@ static struct pair start_pair(struct server *server)
     struct pair pair = {.server = server};
     pair.bob = client_open_as(server, "bob");
     pair.ann = client_open_as(server, "ann");
+    /* First words have both announced: no line of the server's own comes between bytes later. */
+    say(pair.bob, "hello");
+    expect_next(pair.ann, "#lobby <bob> hello");
+    say(pair.ann, "hello");
+    expect_next(pair.bob, "#lobby <ann> hello");
+    expect_quiet(pair.ann);
     return pair;
 }
 
