@@ -289,24 +289,6 @@ Test(stream, a_read_cut_short_is_no_end)
     cr_assert_eq(glutton.task.result, 0);
 }
 
-/* The simulated kernel knows no urgent data: its bit is set by hand. */
-Test(stream, a_read_that_ends_at_urgent_data_is_no_end)
-{
-    struct actor actor;
-    sim_peer_say(ann.peer, "hello");
-    stage_settle();
-    ann.stream.descriptor.ready |= SYS_URGENT;
-    start(&actor, fills);
-    cr_assert(actor_ended(&actor, 1));
-    cr_assert(ann.stream.descriptor.ready & SYS_READABLE, "there may be something behind it");
-    start(&actor, fills);
-    cr_assert(actor_waiting(&actor));
-    cr_assert_not(ann.stream.descriptor.ready & (SYS_READABLE | SYS_URGENT));
-    sim_peer_say(ann.peer, "there");
-    stage_settle();
-    cr_assert(actor_ended(&actor, 1));
-}
-
 /* --- errors --- */
 
 static call *const awaits[] = {fills, reads_line, drains};

@@ -171,6 +171,20 @@ Test(stream_finish, it_needs_no_memory)
 
 /* --- when it ends --- */
 
+Test(stream_finish, input_that_nobody_will_read_is_not_kept_meanwhile)
+{
+    cr_assert_eq(buffer_append(&ann.stream.input, loop.sys, "typed", 5), 0);
+    owe_to_a_typist();
+    sim_peer_stall(ann.peer);
+    start_ender();
+    cr_assert_not(task_ended(&ender.task));
+    cr_assert_null(ann.stream.input.block);
+    sim_peer_resume(ann.peer);
+    stage_pass(LOOK_NS);
+    cr_assert(ended(0));
+    close_ann();
+}
+
 Test(stream_finish, it_ends_when_all_is_acknowledged)
 {
     write_bytes(SENT_BYTES);
