@@ -137,6 +137,27 @@ Test(flush, descriptors_are_registered_once)
     cr_assert_eq(sim_count(sim, SIM_POLL_ADD), registered);
 }
 
+Test(flush, a_blocked_member_is_passed_over_until_its_socket_is_writable)
+{
+    static char much[200 * 1024];
+    struct member *stalled = &members[3];
+    fill(&room, 10);
+    sim_peer_stall(stalled->visitor.peer);
+    memset(much, 'x', sizeof(much));
+    cr_assert_eq(stream_write(&stalled->visitor.stream, much, sizeof(much)), 0);
+    settle();
+    cr_assert(stalled->visitor.stream.outbox.blocked);
+    uint64_t before = sends();
+    for (int i = 0; i < 20; i++) {
+        say(&room, "hello\n");
+        settle();
+    }
+    cr_assert_eq(sends() - before, 20 * 9, "nobody tries in vain");
+    sim_peer_resume(stalled->visitor.peer);
+    settle();
+    cr_assert_eq(sim_peer_text_bytes(stalled->visitor.peer), sizeof(much) + 20 * 6);
+}
+
 /* --- slices --- */
 
 Test(flush, a_turn_makes_at_most_64_sends_and_the_loop_polls_between)
