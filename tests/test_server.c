@@ -73,6 +73,40 @@ Test(server, silence_is_counted_from_the_last_byte)
     house_raze();
 }
 
+/* What was read from somebody and not yet consumed. */
+static size_t kept_bytes(const char *name)
+{
+    const struct client *client = client_find(&house.server.chat, name, strlen(name));
+    size_t size;
+    (void)stream_input(&client->stream, &size);
+    return size;
+}
+
+Test(server, of_who_is_above_the_rate_one_read_is_kept_and_then_small_ones)
+{
+    static const char *const arguments[] = {"--rate", "100/100", NULL};
+    house_build(NULL);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *ann = house_enter();
+    uint64_t receives = sim_count(house.sim, SIM_RECEIVE);
+    for (int i = 0; i < 8000; i++)
+        sim_peer_say(ann, "/ping sixteen-b\n");
+    cr_assert(house_pass(NS_PER_SECOND));
+    cr_assert_gt(kept_bytes("guest1"), STREAM_READ_BYTES / 2);
+    cr_assert(house_pass(8 * NS_PER_SECOND));
+    cr_assert_eq(sim_count(house.sim, SIM_RECEIVE) - receives, 1, "no more until it is used up");
+    for (int i = 0; i < 60; i++) {
+        cr_assert(house_pass(NS_PER_SECOND));
+        cr_assert_leq(kept_bytes("guest1"), 4096, "after %d seconds", i);
+    }
+    cr_assert(house_pass(60 * NS_PER_SECOND));
+    house_expect(ann, "* pong sixteen-b\r\n");
+    cr_assert_eq(kept_bytes("guest1"), 0);
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
 /* A house with somebody who talks, as guest1, and `count` others who have stopped reading, so much
  * that what they are owed fits in no buffer. Returns the talker. */
 static struct sim_peer *build_stalled(const char *grace, int count, struct sim_peer **stalled)
