@@ -90,10 +90,11 @@ Test(start_failures, an_address_in_use_is_used_again_as_soon_as_it_is_free)
     client_guest(first);
     server_signal(first, SIGTERM);
     cr_assert_eq(server_wait(first), 0);
-    server_stop(first);
+    /* Its client hasn't closed yet: the kernel still holds a connection of that port. */
     struct server *second = server_start("-l", address);
     client_guest(second);
     server_stop(second);
+    server_stop(first);
 }
 
 Test(start_failures, an_address_that_is_not_this_machines)
