@@ -7,6 +7,9 @@
 /* The `to_sequence` of somebody who is ignored still. */
 #define STILL UINT64_MAX
 
+/* The same while those who are still here are looked for, and this one wasn't found yet. */
+#define UNSEEN (STILL - 1)
+
 struct ignored_person {
     uint64_t tag;
     uint64_t from_sequence; /* what was said after this line is left out, */
@@ -150,24 +153,33 @@ int ignore_remove(struct client *client, uint64_t tag)
     return 0;
 }
 
-/* True where somebody in the chat has this tag. */
-static bool is_here(const struct chat *chat, uint64_t tag)
+static void mark_all_unseen(struct ignored *ignored)
 {
-    size_t position = 0;
-    for (const char *name; (name = names_next(&chat->people, &position));)
-        if (client_tag(client_of_name(name)) == tag)
-            return true;
-    return false;
+    for (uint32_t i = 0; i < ignored->count; i++)
+        if (ignored->people[i].to_sequence == STILL)
+            ignored->people[i].to_sequence = UNSEEN;
 }
 
+/* Somebody with this tag is here. */
+static void see(struct ignored *ignored, uint64_t tag)
+{
+    for (uint32_t i = 0; i < ignored->count; i++)
+        if (ignored->people[i].tag == tag && ignored->people[i].to_sequence == UNSEEN)
+            ignored->people[i].to_sequence = STILL;
+}
+
+/* One walk over all people, of whom there may be thousands, and not one for each of a hundred. */
 void ignore_forget_gone(struct client *client)
 {
     struct ignored *ignored = ignored_of(client);
+    size_t position = 0;
     if (!ignored)
         return;
+    mark_all_unseen(ignored);
+    for (const char *name; (name = names_next(&client_chat(client)->people, &position));)
+        see(ignored, client_tag(client_of_name(name)));
     for (uint32_t i = 0; i < ignored->count; i++)
-        if (ignored->people[i].to_sequence == STILL &&
-            !is_here(client_chat(client), ignored->people[i].tag))
+        if (ignored->people[i].to_sequence == UNSEEN)
             lift(client, &ignored->people[i]);
     forget_done(client);
 }
