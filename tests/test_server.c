@@ -107,6 +107,28 @@ Test(server, of_who_is_above_the_rate_one_read_is_kept_and_then_small_ones)
     house_raze();
 }
 
+Test(server, who_leaves_and_does_not_read_is_let_go_after_two_seconds)
+{
+    static const char *const arguments[] = {"--rate", "0", NULL};
+    house_build(NULL);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *talker = house_enter();
+    int descriptors = sim_open_descriptors(house.sim);
+    struct sim_peer *stalled = house_enter();
+    sim_peer_stall(stalled);
+    for (int i = 0; i < 4000; i++)
+        sim_peer_say(talker, "a line that is long enough to fill what buffers there are\n");
+    cr_assert(house_pass(0));
+    house_say(stalled, "/quit");
+    cr_assert(house_pass(1900 * NS_PER_MS));
+    cr_assert_eq(sim_open_descriptors(house.sim), descriptors + 1);
+    cr_assert(house_pass(200 * NS_PER_MS));
+    cr_assert_eq(sim_open_descriptors(house.sim), descriptors);
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
 /* A house with somebody who talks, as guest1, and `count` others who have stopped reading, so much
  * that what they are owed fits in no buffer. Returns the talker. */
 static struct sim_peer *build_stalled(const char *grace, int count, struct sim_peer **stalled)
