@@ -73,6 +73,41 @@ Test(server, silence_is_counted_from_the_last_byte)
     house_raze();
 }
 
+Test(server, whois_tells_how_long_somebody_has_been_silent)
+{
+    house_build(NULL);
+    cr_assert_eq(house_start(NULL), 0);
+    struct sim_peer *ann = house_enter();
+    struct sim_peer *bob = house_enter();
+    cr_assert(house_pass(65 * NS_PER_SECOND));
+    house_say(bob, "/whois guest1");
+    house_expect(bob, "* guest1 is idle for 1 min 5 s, in #lobby\r\n");
+    sim_peer_say(ann, "x"); /* no line yet */
+    cr_assert(house_pass(3 * NS_PER_SECOND));
+    house_say(bob, "/whois guest1");
+    house_expect(bob, "* guest1 is idle for 3 s, in #lobby\r\n");
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
+Test(server, a_door_that_rests_is_tried_again_as_soon_as_somebody_leaves)
+{
+    static const int short_of_memory[] = {-ENOBUFS, -ENOBUFS};
+    house_build(NULL);
+    cr_assert_eq(house_start(NULL), 0);
+    struct sim_peer *ann = house_enter();
+    sim_answer(house.sim, SIM_ACCEPT, short_of_memory, 2);
+    struct sim_peer *bob = house_enter();
+    cr_assert_str_eq(sim_peer_text(bob), "");
+    sim_peer_close(ann);
+    cr_assert(house_pass(0));
+    house_expect(bob, "* Welcome to chatd. You are guest1 in #lobby.\r\n");
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
 /* What was read from somebody and not yet consumed. */
 static size_t kept_bytes(const char *name)
 {
