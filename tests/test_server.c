@@ -285,6 +285,57 @@ Test(server, signals_that_come_together_are_one_wish)
     house_raze();
 }
 
+Test(server, a_second_signal_however_soon_takes_the_notice_from_nobody)
+{
+    for (int between = 0; between < 6; between++) {
+        house_build(NULL);
+        cr_assert_eq(house_start(NULL), 0);
+        struct sim_peer *ann = house_enter();
+        sim_raise(house.sim, SIGTERM);
+        for (int turn = 0; turn < between && !task_ended(&house.server.task); turn++)
+            cr_assert_eq(loop_run_once(&house.loop), 0);
+        sim_raise(house.sim, SIGINT);
+        (void)house_pass(NS_PER_SECOND);
+        cr_assert(task_ended(&house.server.task));
+        house_expect(ann, "* server is shutting down\r\n");
+        cr_assert(sim_peer_at_end(ann));
+        house_stop();
+        house_raze();
+    }
+}
+
+/* Comes, and isn't in a state to read why it can't come in. */
+static struct sim_peer *come_stalled(void)
+{
+    struct sim_peer *peer = sim_connect(house.sim, HOUSE_ADDRESS);
+    cr_assert(peer);
+    sim_peer_stall(peer);
+    return peer;
+}
+
+Test(server, who_waited_to_be_turned_away_is_let_in_where_somebody_has_left)
+{
+    static const char *const arguments[] = {"--max-clients", "1", NULL};
+    const struct sim_options options = {.receive_buffer_bytes = 4, .descriptor_limit = 2000};
+    house_build(&options);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *ann = house_enter();
+    for (int i = 0; i < FAREWELLS_MAX; i++)
+        (void)come_stalled();
+    cr_assert(house_pass(0));
+    cr_assert_eq(house.server.farewells.places.permits, 0);
+    struct sim_peer *bob = house_enter();
+    sim_peer_close(ann);
+    cr_assert(house_pass(NS_PER_SECOND));
+    cr_assert_str_eq(sim_peer_text(bob), "", "the door waits");
+    cr_assert(house_pass(2 * NS_PER_SECOND));
+    house_expect(bob, "* Welcome to chatd. You are guest1 in #lobby.\r\n");
+    cr_assert_eq(house.server.farewells.places.permits, FAREWELLS_MAX);
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
 Test(server, a_last_line_without_a_newline_is_answered_whole)
 {
     static const char *const arguments[] = {"--rate", "0", "--history", "2000", NULL};
