@@ -336,6 +336,41 @@ Test(server, who_waited_to_be_turned_away_is_let_in_where_somebody_has_left)
     house_raze();
 }
 
+/* A server at its end, and a newcomer who was turned away and doesn't read why. */
+static void end_with_a_farewell(const char *grace)
+{
+    const char *const arguments[] = {"--max-clients", "1", "--grace", grace, NULL};
+    const struct sim_options options = {.receive_buffer_bytes = 4};
+    house_build(&options);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *ann = house_enter();
+    (void)come_stalled();
+    cr_assert(house_pass(0));
+    cr_assert_eq(house.server.farewells.group.alive, 1);
+    sim_raise(house.sim, SIGTERM);
+    cr_assert(house_pass(100 * NS_PER_MS));
+    cr_assert(sim_peer_at_end(ann));
+}
+
+Test(server, a_farewell_that_hangs_ends_with_the_grace)
+{
+    end_with_a_farewell("500ms");
+    (void)house_pass(500 * NS_PER_MS);
+    cr_assert(task_ended(&house.server.task));
+    house_stop();
+    house_raze();
+}
+
+Test(server, a_farewell_that_hangs_ends_with_a_second_signal)
+{
+    end_with_a_farewell("1h");
+    sim_raise(house.sim, SIGTERM);
+    (void)house_pass(0);
+    cr_assert(task_ended(&house.server.task));
+    house_stop();
+    house_raze();
+}
+
 Test(server, a_last_line_without_a_newline_is_answered_whole)
 {
     static const char *const arguments[] = {"--rate", "0", "--history", "2000", NULL};
