@@ -55,6 +55,23 @@ Test(server, arrivals_are_announced_together_after_200_ms)
     house_raze();
 }
 
+Test(server, who_takes_the_name_of_one_who_left_is_announced_after_the_leaving)
+{
+    house_build(NULL);
+    cr_assert_eq(house_start(NULL), 0);
+    struct sim_peer *ann = house_enter();
+    struct sim_peer *bob = house_enter();
+    house_say(bob, "/nick bob");
+    cr_assert(house_pass(NS_PER_SECOND)); /* arrivals are announced */
+    house_say(bob, "/quit");
+    house_say(ann, "/nick bob");
+    house_expect(ann, "#lobby -- bob left\r\n"
+                      "#lobby -- guest1 is now bob\r\n");
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
 Test(server, silence_is_counted_from_the_last_byte)
 {
     static const char *const arguments[] = {"--idle-timeout", "10s", NULL};
