@@ -1,6 +1,7 @@
 /* The whole server on the simulated door, where everything fails: one call at a time, or many by
  * chance. It may lose whom that concerns, and nothing else. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 #include "tests/house.h"
@@ -212,6 +213,28 @@ Test(server_failures, every_call_fails_once_while_readers_are_skipped)
 Test(server_failures, every_call_fails_once_while_readers_are_disconnected)
 {
     cr_assert_gt(fail_each(&(struct conversation){cut_arguments, stop_reading, 512}), 200);
+}
+
+Test(server_failures, what_could_not_be_said_is_not_remembered)
+{
+    static const int reads_and_then_fails[] = {0, -ENOMEM};
+    house_build(NULL);
+    cr_assert_eq(house_start(NULL), 0);
+    struct sim_peer *ann = house_enter();
+    struct sim_peer *bob = house_enter();
+    cr_assert(house_pass(NS_PER_SECOND));
+    sim_peer_forget(ann);
+    sim_answer(house.sim, SIM_ALLOCATE, reads_and_then_fails, 2);
+    house_say(ann, "hello");
+    cr_assert_eq(strncmp(sim_peer_text(ann), "! ", 2), 0, "%s", sim_peer_text(ann));
+    house_say(ann, "again");
+    struct sim_peer *eve = house_enter();
+    cr_assert_null(strstr(sim_peer_text(bob), "hello"));
+    cr_assert_null(strstr(sim_peer_text(eve), "hello"));
+    house_expect(eve, "#lobby <guest1> again\r\n");
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
 }
 
 Test(server_failures, a_rough_network_loses_nobody_elses_lines)
