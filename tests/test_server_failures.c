@@ -175,6 +175,8 @@ static bool fails(const struct conversation *conversation, uint64_t nth, unsigne
     if (house_start(conversation->arguments) == 0) {
         conversation->hold();
         cr_assert_eq(house_end(), 0);
+        cr_assert_eq(house.server.farewells.places.permits, FAREWELLS_MAX, "a place is lost: %s",
+                     sim_failed_call(house.sim));
         house_stop();
     }
     cr_assert_eq(sim_open_descriptors(house.sim), 0, "descriptors are left: %s",
