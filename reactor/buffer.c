@@ -156,13 +156,16 @@ void buffer_consume(struct buffer *buffer, size_t size)
     }
 }
 
-void buffer_scrub(struct buffer *buffer)
+static void spoil(struct buffer_block *block)
 {
-    struct buffer_block *block = buffer->block;
-    if (!BUFFER_SCRUBS || !block)
-        return;
     memset(block->bytes, '#', block->start);
     memset(block->bytes + block->end, '#', block->capacity - block->end);
+}
+
+void buffer_scrub(struct buffer *buffer)
+{
+    if (BUFFER_SCRUBS && buffer->block)
+        spoil(buffer->block);
 }
 
 void buffer_trim(struct buffer *buffer, struct sys *sys)
