@@ -10,13 +10,27 @@
 /* Of those who are cut off at the end, so many are named in the log. */
 #define CUT_NAMED_MAX 10
 
+/* Reads, of 4 KiB, from one for whom there is no descriptor: hardly anybody has sent more. */
+#define TELL_FULL_READS 16
+
 /* Newcomers. */
+
+/* Reads and drops what a newcomer has sent already: with input unread, the close that follows would
+ * take back what it was told. One that has sent more than that may miss it. */
+static void drop_input(struct sys *sys, int fd)
+{
+    char dropped[4096];
+    for (int reads = 0; reads < TELL_FULL_READS; reads++)
+        if (sys->receive(sys, fd, dropped, sizeof(dropped)) <= 0)
+            return;
+}
 
 void server_tell_full(struct listener *listener, int fd)
 {
     static const char line[] = "! server full\r\n";
     struct sys *sys = listener->loop->sys;
     (void)sys->send(sys, fd, line, sizeof(line) - 1); /* there is no second try at this end */
+    drop_input(sys, fd);
 }
 
 /* Why the newcomer at hand can't come in; NULL where it can, and then it is counted at its host. */

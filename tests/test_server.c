@@ -353,6 +353,28 @@ Test(server, who_waited_to_be_turned_away_is_let_in_where_somebody_has_left)
     house_raze();
 }
 
+Test(server, without_a_descriptor_a_newcomer_is_told_so_whatever_it_has_sent)
+{
+    const struct sim_options options = {.receive_buffer_bytes = 4, .descriptor_limit = 20};
+    static const int short_of_memory = -ENOBUFS;
+    house_build(&options);
+    cr_assert_eq(house_start(NULL), 0);
+    while (sim_open_descriptors(house.sim) < 17) {
+        (void)come_stalled();
+        cr_assert(house_pass(0));
+    }
+    sim_answer(house.sim, SIM_ACCEPT, &short_of_memory, 1); /* her words are there first */
+    struct sim_peer *ann = sim_connect(house.sim, HOUSE_ADDRESS);
+    sim_peer_say(ann, "hey");
+    cr_assert(house_pass(LISTENER_REST_NS));
+    house_expect(ann, "! server full\r\n");
+    cr_assert(sim_peer_at_end(ann));
+    cr_assert_not(sim_peer_was_reset(ann));
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
 /* A server at its end, and a newcomer who was turned away and doesn't read why. */
 static void end_with_a_farewell(const char *grace)
 {
