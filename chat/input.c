@@ -139,6 +139,9 @@ enum input_event input_pull(struct input *input, struct input_line *line, struct
         if (raw->size == 0)
             break;
         uint8_t byte = *raw->bytes;
+        /* A last line without its end is handed out first: the end of file is met again. */
+        if (line->length > 0 && telnet_ends_with(&input->telnet, byte))
+            return end_line(input);
         advance(raw, 1);
         enum input_event event = take_byte(input, line, byte);
         if (event != INPUT_MORE)

@@ -16,9 +16,10 @@
  * text_clean makes them fit to be shown, and may leave nothing of them.
  *
  * A line ends with LF or with CR; the one LF or NUL after a CR, however late,
- * belongs to it. Bytes 3 and 4 (Ctrl-C, Ctrl-D) count at once where the line is
- * empty so far, whatever comes next: a client that sends each key never sends
- * a newline after them. Elsewhere they are control characters like others.
+ * belongs to it. IAC EOF, like the end of the connection, makes a last line of
+ * what stands before it. Bytes 3 and 4 (Ctrl-C, Ctrl-D) count at once where the
+ * line is empty so far, whatever comes next: a client that sends each key never
+ * sends a newline after them. Elsewhere they are control characters like others.
  */
 #ifndef CHAT_INPUT_H
 #define CHAT_INPUT_H

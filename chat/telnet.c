@@ -72,6 +72,11 @@ static enum telnet_event refuse(struct telnet *telnet, uint8_t verb, uint8_t *an
     return TELNET_ANSWER;
 }
 
+bool telnet_ends_with(const struct telnet *telnet, uint8_t byte)
+{
+    return telnet->state == AFTER_IAC && byte == END_OF_FILE;
+}
+
 enum telnet_event telnet_feed(struct telnet *telnet, uint8_t byte,
                               uint8_t answer[TELNET_ANSWER_BYTES])
 {

@@ -51,6 +51,10 @@ static inline bool telnet_between_commands(const struct telnet *telnet)
     return telnet->state == 0;
 }
 
+/* True where the next byte, if it is this one, is TELNET_END: a caller who has something to do
+ * before that need not take it yet. */
+bool telnet_ends_with(const struct telnet *telnet, uint8_t byte);
+
 /* Takes the next `byte` and returns what it was. `answer` is written where that is TELNET_ANSWER,
  * and only there. */
 enum telnet_event telnet_feed(struct telnet *telnet, uint8_t byte,

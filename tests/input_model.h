@@ -111,6 +111,8 @@ static inline size_t model_command(struct model *model, const uint8_t *bytes, si
             model_tell(model, text);
         return 3;
     }
+    if (bytes[1] == 236 && model->line_length > 0)
+        model_tell_line(model, "[", "]");
     for (size_t i = 0; i < 3; i++) {
         if (bytes[1] == told[i].command)
             model_tell(model, told[i].name);

@@ -204,14 +204,22 @@ Test(input, ctrl_c_and_ctrl_d_amid_a_line_are_control_bytes)
            "c][\x01\x04]");
 }
 
-Test(input, iac_ip_and_iac_eof_count_anywhere_and_leave_the_line_alone)
+Test(input, iac_ip_counts_anywhere_and_leaves_the_line_alone)
 {
     EXPECT("ab\xFF\xF4"
            "cd\n",
            "<intr>[abcd]");
+}
+
+Test(input, iac_eof_ends_the_line_before_it)
+{
+    EXPECT("\xFF\xEC", "<end>");
     EXPECT("ab\xFF\xEC"
            "cd",
-           "<end>{abcd}");
+           "[ab]<end>{cd}");
+    EXPECT("ab\n\xFF\xEC", "[ab]<end>");
+    EXPECT("ab\b\b\xFF\xEC", "<end>");
+    EXPECT("ab\xFF\xEC\xFF\xEC", "[ab]<end><end>");
 }
 
 Test(input, ctrl_c_of_debians_telnet_interrupts_and_gets_its_timing_mark)

@@ -283,6 +283,17 @@ Test(telnet_wire, end_of_file_leaves)
     expect_leaves(IAC END_OF_FILE);
 }
 
+/* Ctrl-D behind the beginning of a line makes telnet send that much, a second one the IAC EOF. */
+Test(telnet_wire, end_of_file_behind_half_a_line_says_it_and_leaves)
+{
+    struct pair pair = start_pair(server_start());
+    expect_said(pair, "half a line" IAC END_OF_FILE "typed ahead\r\n", "half a line");
+    expect_next(pair.bob, "#lobby -- ann left");
+    expect_end(pair.ann);
+    expect_quiet(pair.bob);
+    server_stop(pair.server);
+}
+
 Test(telnet_wire, ctrl_c_and_ctrl_d_within_a_line_are_control_characters)
 {
     struct pair pair = start_pair(server_start());
