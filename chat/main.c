@@ -63,13 +63,13 @@ static void tell_ready(struct server *server, struct log *log)
 static void log_start(const struct server *server, struct log *log)
 {
     const struct config *config = server->chat.config;
-    int most = server->client_fd_limit - (int)server->chat.loop->descriptor_count;
+    int most = server->places;
     if (server->without_ipv6)
         log_write(log, LOG_LEVEL_WARN, "no IPv6 here: listening on IPv4 alone");
     if (config->max_clients > 0 && (int)config->max_clients < most)
         most = (int)config->max_clients;
-    log_write(log, LOG_LEVEL_INFO, "%s %s: %d descriptors, at most %d clients", config->name,
-              VERSION, server->descriptor_limit, most);
+    log_write(log, LOG_LEVEL_INFO, "%s %s: %d descriptors, at most %d %s", config->name, VERSION,
+              server->descriptor_limit, most, most == 1 ? "client" : "clients");
     if ((int)config->max_clients > most)
         log_write(log, LOG_LEVEL_WARN, "--max-clients %u is more than the descriptor limit allows",
                   config->max_clients);

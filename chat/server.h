@@ -66,6 +66,7 @@ struct server {
     struct timer grace; /* to its end */
     int descriptor_limit;
     int client_fd_limit; /* a newcomer whose descriptor is not below this finds the server full */
+    int places; /* clients that there are descriptors for, 1 at least */
     bool without_ipv6; /* every address was asked for, and there is no IPv6 */
     size_t door_count;
     struct door doors[SERVER_DOORS_MAX];

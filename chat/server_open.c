@@ -128,6 +128,20 @@ static int count_descriptors(struct server *server, struct problem *problem)
     return 0;
 }
 
+/* Counts what is left for clients when the server has opened all it needs. The signals' descriptor
+ * came last, so none below it is free. */
+static int count_places(struct server *server, struct problem *problem)
+{
+    int taken = server->signals.descriptor.fd + 1;
+    server->places = server->client_fd_limit - taken;
+    if (server->places > 0)
+        return 0;
+    name_problem(problem,
+                 "the descriptor limit of %d leaves none for clients: raise it to %d at least",
+                 server->descriptor_limit, taken + SERVER_RESERVED_DESCRIPTORS + 1);
+    return -EMFILE;
+}
+
 /*
  * What the command line names, each a part of the start with a task of its own: whoever mends it
  * wants to know of all that is wrong with it, and not of one thing a try. So the parts fail one by
@@ -242,11 +256,16 @@ int server_open(struct server *server, struct loop *loop, const struct config *c
     if (rc < 0)
         goto close_all;
     rc = server_open_signals(server);
+    if (rc < 0) {
+        name_problem(problem, "signals: %s", strerror(-rc));
+        goto close_all;
+    }
+    rc = count_places(server, problem);
     if (rc == 0) {
         server_set_debug(server); /* only now: nothing is logged before a start has succeeded */
         return 0;
     }
-    name_problem(problem, "signals: %s", strerror(-rc));
+    signals_close(&server->signals);
 
 close_all:
     server_close_doors(server, 0);

@@ -248,6 +248,17 @@ Test(limits, the_last_sixteen_descriptors_are_kept_in_reserve)
     server_stop(server);
 }
 
+Test(limits, the_log_says_how_many_clients_the_descriptors_are_enough_for)
+{
+    struct server *server = start_with_few_descriptors("0");
+    struct crowd *crowd = crowd_new(server);
+    char expected[64];
+    snprintf(expected, sizeof(expected), "64 descriptors, at most %zu clients", exhaust(crowd));
+    server_expect_log(server, 0, expected);
+    crowd_free(crowd);
+    server_stop(server);
+}
+
 Test(limits, out_of_descriptors_nobody_who_is_in_notices)
 {
     struct server *server = start_with_few_descriptors("0");

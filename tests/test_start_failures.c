@@ -149,6 +149,12 @@ Test(start_failures, a_motd_without_permission)
     free(motd);
 }
 
+Test(start_failures, a_descriptor_limit_that_leaves_none_for_clients)
+{
+    harness_limit_descriptors(20);
+    check_failed(chatd_run("-l", "127.0.0.1:0"), "descriptor limit of 20", " at least");
+}
+
 Test(start_failures, a_unix_socket_that_cannot_be_made)
 {
     check_failed(chatd_run("-l", "unix:/nonexistent/chatd"), "/nonexistent/chatd", "o such");
