@@ -111,6 +111,18 @@ static int start(const struct config *config)
     return status;
 }
 
+/* A standard descriptor that is closed would become the next socket's, into which the log is then
+ * written. So it is kept taken, by something that can't be written to. */
+static void hold_standard_descriptors(struct sys *sys)
+{
+    int fd;
+    do
+        fd = sys->open_read(sys, "/dev/null");
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)sys->close(sys, fd); /* it was the first behind them */
+}
+
 /* A text that was asked for. */
 static int print(struct sys *sys, const char *text, size_t length)
 {
@@ -128,6 +140,7 @@ int main(int argc, char **argv)
     char problem[CONFIG_PROBLEM_TEXT];
     char help[CONFIG_HELP_TEXT];
     (void)argc; /* argv ends with a NULL */
+    hold_standard_descriptors(sys);
     switch (config_parse(&config, argv, problem, sizeof(problem))) {
     case 0:
         return start(&config);

@@ -42,6 +42,13 @@ check 'it starts with every standard descriptor closed' wait_for_socket
 check 'and serves' visit
 check 'and ends with status 0' end_server
 
+"$chatd" -l "unix:$work/chat" 0<&- >&- 2>"$work/log" &
+server=$!
+check 'it starts with stdin and stdout closed' wait_for_socket
+check 'and serves all the same' visit
+check 'and ends with status 0 as well' end_server
+check 'the log says that stdout is closed' grep -q 'stdout .* Bad file descriptor$' "$work/log"
+
 "$chatd" -l "unix:$work/chat" >/dev/full 2>"$work/log" &
 server=$!
 check 'it starts where stdout is a full disk' wait_for_socket
