@@ -13,6 +13,9 @@
 /* Reads, of 4 KiB, from one for whom there is no descriptor: hardly anybody has sent more. */
 #define TELL_FULL_READS 16
 
+/* What telling everybody takes: no grace is shorter, or those who read would be cut off untold. */
+#define GRACE_LEAST_NS (100 * NS_PER_MS)
+
 /* Newcomers. */
 
 /* Reads and drops what a newcomer has sent already: with input unread, the close that follows would
@@ -221,10 +224,12 @@ static void open_groups(struct server *server)
 static void begin_grace(struct server *server)
 {
     const struct chat *chat = &server->chat;
+    int64_t grace_ns = chat->config->grace_ns;
+    if (grace_ns < GRACE_LEAST_NS)
+        grace_ns = GRACE_LEAST_NS;
     server->grace_turn = chat->loop->turn;
     server->grace.callback = (struct callback){.run = grace_ended, .name = "end of the grace"};
-    loop_call_at(chat->loop, &server->grace,
-                 time_after(chat->loop->now_ns, chat->config->grace_ns));
+    loop_call_at(chat->loop, &server->grace, time_after(chat->loop->now_ns, grace_ns));
     task_group_cancel(&server->sessions.group, TIME_NEVER);
     task_group_cancel(&server->farewells.group, TIME_NEVER);
 }

@@ -221,6 +221,23 @@ Test(server, the_grace_ends_what_hangs)
     house_raze();
 }
 
+Test(server, without_a_grace_everybody_is_told_all_the_same)
+{
+    static const char *const arguments[] = {"--grace", "0", NULL};
+    house_build(NULL);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *ann = house_enter();
+    struct sim_peer *stalled = house_enter();
+    sim_peer_stall(stalled);
+    sim_raise(house.sim, SIGTERM);
+    (void)house_pass(NS_PER_SECOND);
+    cr_assert(task_ended(&house.server.task));
+    house_expect(ann, "* server is shutting down\r\n");
+    cr_assert(sim_peer_at_end(ann));
+    house_stop();
+    house_raze();
+}
+
 Test(server, a_second_signal_ends_it_at_once)
 {
     struct sim_peer *stalled;
@@ -279,7 +296,7 @@ Test(server, without_grace_everybody_is_told_all_the_same)
     struct sim_peer *stalled;
     struct sim_peer *talker = build_stalled("0", 1, &stalled);
     sim_raise(house.sim, SIGTERM);
-    (void)house_pass(NS_PER_MS);
+    (void)house_pass(200 * NS_PER_MS);
     cr_assert(task_ended(&house.server.task));
     house_expect(talker, "* server is shutting down\r\n");
     expect_log("pending: guest2  reactor/stream.c:");
