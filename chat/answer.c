@@ -251,20 +251,22 @@ static bool compose_history(struct answer *answer, struct client *client)
     return true;
 }
 
-void answer_history(struct client *client, const struct room *room, uint32_t lines)
+bool answer_history(struct client *client, const struct room *room, uint32_t lines)
 {
     const struct history *history = &room->history;
     struct answer answer = {.compose = compose_history, .end = history_end(history)};
+    uint32_t shown = 0;
     answer.position = answer.end;
-    while (lines > 0 && answer.position > history_first(history)) {
+    while (shown < lines && answer.position > history_first(history)) {
         answer.position--;
         if (!ignore_holds(client, history_get(history, answer.position)->author))
-            lines--;
+            shown++;
     }
-    if (answer.position == answer.end)
-        return;
+    if (shown == 0)
+        return false;
     memcpy(answer.room, room->name, sizeof(answer.room));
     start(client, &answer);
+    return true;
 }
 
 /* The message of the day */

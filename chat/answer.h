@@ -33,8 +33,9 @@ void answer_who(struct client *client, const struct room *room);
 void answer_ignored(struct client *client);
 void answer_motd(struct client *client);
 
-/* The last `lines` that `room` remembers now, without what those said whom `client` ignores. */
-void answer_history(struct client *client, const struct room *room, uint32_t lines);
+/* The last `lines` that `room` remembers now, without what those said whom `client` ignores. False
+ * where there are none: then nothing is started. */
+bool answer_history(struct client *client, const struct room *room, uint32_t lines);
 
 /* A line for each of 0, 1, 2 ...: `tell` writes it to `client`, or returns false behind the last
  * one. */

@@ -42,7 +42,7 @@ static void welcome(struct client *client, const struct room *room)
         client_tell(client, "You are in %s, %s.", room->name, others);
     if (room->topic)
         client_tell(client, "The topic of %s is: %s", room->name, room->topic);
-    answer_history(client, room, ANSWER_HISTORY_ON_JOIN);
+    (void)answer_history(client, room, ANSWER_HISTORY_ON_JOIN); /* a room need not have any */
 }
 
 static void enter(const struct call *call, struct room *room)
@@ -145,10 +145,12 @@ void command_history(const struct call *call)
                     HISTORY_LINES_MAX);
         return;
     }
+    if (answer_history(client, room, (uint32_t)lines))
+        return;
     if (history_first(&room->history) == history_end(&room->history))
         client_tell(client, "%s remembers nothing.", room->name);
     else
-        answer_history(client, room, (uint32_t)lines);
+        client_tell(client, "%s remembers nothing but lines of people you ignore.", room->name);
 }
 
 /* Talking. */

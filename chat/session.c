@@ -45,7 +45,7 @@ static void enter(struct session *self)
                 chat->lobby->name);
     client_tell(client, "/help lists commands, /quit leaves; %s.", others);
     answer_motd(client);
-    answer_history(client, chat->lobby, ANSWER_HISTORY_ON_JOIN);
+    (void)answer_history(client, chat->lobby, ANSWER_HISTORY_ON_JOIN); /* there may be none */
 }
 
 /* Reading. */

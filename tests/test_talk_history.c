@@ -156,6 +156,22 @@ Test(talk_history, leaves_out_whom_one_ignores)
     server_stop(server);
 }
 
+Test(talk_history, is_answered_also_where_nothing_is_left_to_show)
+{
+    struct server *server = server_start();
+    struct client *ann = client_open_as(server, "ann");
+    struct client *bob = client_open_as(server, "bob");
+
+    say(ann, "/history");
+    expect(ann, "* #lobby remembers nothing.");
+    say_lines(bob, 1, 3);
+    say(ann, "/ignore bob");
+    barrier(ann);
+    say(ann, "/history");
+    expect_next(ann, "* #lobby remembers nothing but lines of people you ignore.");
+    server_stop(server);
+}
+
 Test(talk_history, stands_where_it_was_asked_for)
 {
     struct server *server = server_start();
