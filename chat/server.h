@@ -90,7 +90,7 @@ void server_start(struct server *server);
 /* Frees what server_open made. The main task must have ended or never been started. */
 void server_close(struct server *server);
 
-/* Writes the task tree, the clients and the figures of the loop into the log. */
+/* Writes the task tree, the clients, the timers and the figures of the loop into the log. */
 void server_dump(struct server *server);
 
 #endif

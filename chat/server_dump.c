@@ -55,6 +55,15 @@ static void dump_clients(const struct chat *chat)
         dump_client(client_of_name(name));
 }
 
+static void dump_timer(void *context, const struct wheel_timer *wheel)
+{
+    const struct chat *chat = context;
+    const struct timer *timer = container_of(wheel, const struct timer, wheel);
+    char left[UNITS_DURATION_TEXT];
+    units_format_duration(wheel->deadline_ns - chat->loop->now_ns, left);
+    log_write(chat->log, LOG_LEVEL_INFO, "timer %s: in %s", timer->callback.name, left);
+}
+
 static void dump_loop(const struct chat *chat)
 {
     const struct loop *loop = chat->loop;
@@ -72,5 +81,6 @@ void server_dump(struct server *server)
 {
     root_print(&server->root, log_line, server->chat.log);
     dump_clients(&server->chat);
+    wheel_each(&server->chat.loop->wheel, dump_timer, &server->chat);
     dump_loop(&server->chat);
 }

@@ -211,6 +211,22 @@ size_t wheel_count(const struct wheel *wheel)
     return wheel->ahead + length_of(&wheel->due);
 }
 
+static void visit_list(const struct list *head,
+                       void (*visit)(void *context, const struct wheel_timer *timer), void *context)
+{
+    list_for_each(node, head)
+        visit(context, container_of(node, struct wheel_timer, node));
+}
+
+void wheel_each(const struct wheel *wheel,
+                void (*visit)(void *context, const struct wheel_timer *timer), void *context)
+{
+    visit_list(&wheel->due, visit, context);
+    for (unsigned level = 0; level < WHEEL_LEVELS; level++)
+        for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++)
+            visit_list(&wheel->slots[level][slot], visit, context);
+}
+
 static void check_slot(const struct wheel *wheel, unsigned level, unsigned slot)
 {
     const struct list *head = &wheel->slots[level][slot];

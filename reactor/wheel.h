@@ -90,6 +90,11 @@ int64_t wheel_next(const struct wheel *wheel);
 /* How many timers run, less those on lists of expired ones. Walks those that are due already. */
 size_t wheel_count(const struct wheel *wheel);
 
+/* Hands every running timer to `visit`, which must leave the wheel as it is: first those that are
+ * due, then slot by slot, the nearest first. Those that share a slot come as they entered it. */
+void wheel_each(const struct wheel *wheel,
+                void (*visit)(void *context, const struct wheel_timer *timer), void *context);
+
 /* Asserts every invariant, touching every timer: for tests. */
 void wheel_check(const struct wheel *wheel);
 

@@ -162,9 +162,10 @@ Test(talk_signals, hup_without_motd_does_no_harm)
 
 Test(talk_signals, usr1_dumps_tasks_clients_timers_and_figures_into_the_log)
 {
-    struct server *server = server_start();
+    struct server *server = server_start("--idle-timeout", "1h");
     struct client *ann = client_open_as(server, "ann-of-the-dump");
-    static const char *const parts[] = {"ann-of-the-dump", "timer", "turn", ".c:"};
+    static const char *const parts[] = {"client ann-of-the-dump: ", "timer ann-of-the-dump: in ",
+                                        " turns, ", ".c:"};
     size_t logged = strlen(server_log(server));
 
     server_signal(server, SIGUSR1);

@@ -545,6 +545,27 @@ static void model_run(uint64_t seed)
     }
 }
 
+static void note_visit(void *context, const struct wheel_timer *timer)
+{
+    int64_t **next = context;
+    *(*next)++ = timer->deadline_ns / NS_PER_MS;
+}
+
+Test(wheel, each_visits_those_that_run_the_nearest_slot_first)
+{
+    static const int64_t started_ms[] = {5000, 3, 70, 1, 90000000, 2};
+    struct wheel_timer timers[6];
+    int64_t visited_ms[6], *next = visited_ms;
+    memset(timers, 0, sizeof(timers));
+    begin_at(NS_PER_MS);
+    for (size_t i = 0; i < 6; i++)
+        wheel_start(&wheel, &timers[i], started_ms[i] * NS_PER_MS);
+    wheel_stop(&wheel, &timers[5]);
+    wheel_each(&wheel, note_visit, &next);
+    cr_assert_arr_eq(visited_ms, ((int64_t[]){1, 3, 70, 5000, 90000000}), 5 * sizeof(int64_t));
+    cr_assert_eq(next - visited_ms, 5);
+}
+
 /* Seeds are 1, 2, 3 ...; a failure names its own. */
 Test(wheel, does_what_a_naive_model_does)
 {
