@@ -85,8 +85,8 @@ static int run(struct loop *loop, const struct config *config)
         put_failed_start(loop->sys, problem.text);
         return STATUS_FAILED;
     }
-    tell_ready(&server, &log);
     log_start(&server, &log);
+    tell_ready(&server, &log);
     int rc = server_run(&server);
     if (rc < 0) {
         log_write(&log, LOG_LEVEL_ERROR, "the loop failed: %s", strerror(-rc));

@@ -50,12 +50,25 @@ static const char *turned_away(struct door *door)
     return rc < 0 ? "server out of memory: try again later" : NULL;
 }
 
+/* `what` became of the newcomer at hand. */
+static void log_newcomer(const struct door *door, const char *what, const char *why)
+{
+    struct log *log = door->server->chat.log;
+    char from[SYS_ADDRESS_TEXT];
+    if (!log_enabled(log, LOG_LEVEL_DEBUG))
+        return;
+    sys_address_format(&door->peer, from);
+    log_write(log, LOG_LEVEL_DEBUG, "%s: a newcomer from %s %s%s", door->name, from, what, why);
+}
+
 /* Where a newcomer's memory runs out, the newcomer is let go and the server lives. */
 static void let_in(struct door *door)
 {
     struct server *server = door->server;
     int rc = session_start(&server->sessions, door->fd, door->host);
-    if (rc < 0)
+    if (rc == 0)
+        log_newcomer(door, "came in", "");
+    else
         log_write(server->chat.log, LOG_LEVEL_WARN, "a newcomer was let go: %s", strerror(-rc));
 }
 
@@ -80,6 +93,7 @@ static int door_step(struct task *task)
         /* Somebody may have left meanwhile. */
         const char *reason = turned_away(self);
         if (reason) {
+            log_newcomer(self, "was turned away: ", reason);
             farewell_start(&self->server->farewells, self->fd, reason);
         } else {
             semaphore_release(&self->server->farewells.places);

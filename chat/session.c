@@ -240,6 +240,13 @@ static bool worth_finishing(const struct session *self)
     return self->client.end != CLIENT_LOST && self->client.end != CLIENT_TOO_SLOW;
 }
 
+static void log_leaving(const struct session *self)
+{
+    const char *reason = reason_of(self);
+    log_write(chat_of(self)->log, LOG_LEVEL_DEBUG, "%s leaves (%s)", self->client.name,
+              reason ? reason : "without a word");
+}
+
 /* Leaves the rooms and the name; what was said up to here is still owed. */
 static void say_farewell(struct session *self)
 {
@@ -249,6 +256,7 @@ static void say_farewell(struct session *self)
         client_tell(client, "server is shutting down");
     else if (self->client.end == CLIENT_IDLE)
         client_tell(client, "idle for too long");
+    log_leaving(self);
     room_leave_all(client, reason_of(self));
     client_go(client);
     answer_release(client);

@@ -101,6 +101,32 @@ Test(start, listens_on_port_7777_of_the_loopback_by_default)
     run_release(&second);
 }
 
+Test(start, the_log_holds_the_limits_when_it_is_ready)
+{
+    struct server *server = server_start();
+
+    cr_assert(strstr(server_log(server), " descriptors, at most "), "%s", server_log(server));
+    server_stop(server);
+}
+
+Test(start, at_level_debug_the_log_tells_who_comes_and_goes)
+{
+    struct server *server = server_start("--log-level", "debug", "--max-clients", "2");
+    struct client *ann = client_open_as(server, "ann");
+    struct client *bob = client_open_as(server, "bob");
+    struct client *late = client_open(server);
+
+    server_expect_log(server, 0, "a newcomer from 127.0.0.1:");
+    server_expect_log(server, 0, " was turned away: server full");
+    say(ann, "/quit to bed");
+    expect_end(ann);
+    server_expect_log(server, 0, "ann leaves (to bed)");
+    client_close(bob);
+    server_expect_log(server, 0, "bob leaves (connection closed)");
+    client_close(late);
+    server_stop(server);
+}
+
 /* ---- --help and --version ---- */
 
 Test(start, help_names_every_option_that_is_there)
