@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "chat/ignore.h"
+#include "chat/motd.h"
 #include "chat/text.h"
 #include "chat/units.h"
 
@@ -13,6 +14,7 @@ struct answer {
     struct answer *next; /* composed after this one */
     bool (*compose)(struct answer *answer, struct client *client); /* false: nothing was left */
     bool (*tell)(struct client *client, size_t index); /* of answer_lines */
+    struct motd *motd; /* of answer_motd: held; NULL in others */
     uint64_t position; /* what comes next, in the list that is gone through */
     uint64_t end;
     uint32_t named;
@@ -34,6 +36,7 @@ static void start(struct client *client, const struct answer *answer)
         return;
     }
     *copy = *answer;
+    motd_hold(copy->motd);
     struct answer **last = &client->answer;
     while (*last)
         last = &(*last)->next;
@@ -44,6 +47,7 @@ static void drop_first(struct client *client)
 {
     struct answer *first = client->answer;
     client->answer = first->next;
+    motd_drop(first->motd, sys_of(client));
     sys_of(client)->release(sys_of(client), first);
 }
 
@@ -287,10 +291,11 @@ static size_t motd_piece(const struct chat *chat, const char *text, size_t lengt
 static bool compose_motd(struct answer *answer, struct client *client)
 {
     struct chat *chat = client_chat(client);
-    if (chat->motd_version != answer->end || answer->position >= chat->motd_length)
+    const struct motd *motd = answer->motd;
+    if (answer->position >= motd->length)
         return false;
-    const char *line = chat->motd + answer->position;
-    size_t left = chat->motd_length - answer->position;
+    const char *line = motd->text + answer->position;
+    size_t left = motd->length - answer->position;
     const char *newline = memchr(line, '\n', left);
     size_t length = newline ? (size_t)(newline - line) : left;
     size_t piece = motd_piece(chat, line, length);
@@ -302,9 +307,9 @@ static bool compose_motd(struct answer *answer, struct client *client)
 
 void answer_motd(struct client *client)
 {
-    const struct chat *chat = client_chat(client);
-    if (chat->motd)
-        start(client, &(struct answer){.compose = compose_motd, .end = chat->motd_version});
+    struct motd *motd = client_chat(client)->motd;
+    if (motd)
+        start(client, &(struct answer){.compose = compose_motd, .motd = motd});
 }
 
 /* Lines of somebody else's */

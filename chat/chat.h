@@ -26,6 +26,7 @@
 /* What a server adds to a line of text at most: the room, names, the words of an event. */
 #define CHAT_LINE_EXTRA 512
 
+struct motd;
 struct room;
 
 struct chat {
@@ -41,10 +42,7 @@ struct chat {
     uint64_t last_tag; /* the author tag given last; 0 is nobody's, none is used twice */
     bool closing; /* the server ends: nothing is announced any more */
 
-    /* The message of the day, NULL where there is none. A new one gets a new version. */
-    char *motd;
-    size_t motd_length;
-    uint32_t motd_version;
+    struct motd *motd; /* the message of the day: motd.h; NULL: none */
 
     /* Scratch. */
     char *line; /* the line that is being read: max_line_bytes */

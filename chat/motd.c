@@ -31,26 +31,31 @@ static ssize_t read_file(struct sys *sys, const char *path, char *text)
 int motd_load(struct chat *chat, const char *path)
 {
     struct sys *sys = chat->loop->sys;
-    char *text = sys->allocate(sys, MOTD_BYTES + 1);
-    if (!text)
+    struct motd *motd = sys->allocate(sys, sizeof(*motd) + MOTD_BYTES + 1);
+    if (!motd)
         return -ENOMEM;
-    ssize_t length = read_file(sys, path, text);
+    ssize_t length = read_file(sys, path, motd->text);
     if (length < 0) {
-        sys->release(sys, text);
+        sys->release(sys, motd);
         return (int)length;
     }
+    motd->holders = 1;
+    motd->length = (uint32_t)length;
     /* Most are short: what isn't needed is given back, and where that fails, kept. */
-    char *shrunk = sys->resize(sys, text, (size_t)length + 1);
-    motd_release(chat);
-    chat->motd = shrunk ? shrunk : text;
-    chat->motd_length = (size_t)length;
-    chat->motd_version++;
+    struct motd *shrunk = sys->resize(sys, motd, sizeof(*motd) + (size_t)length);
+    motd_drop(chat->motd, sys);
+    chat->motd = shrunk ? shrunk : motd;
     return 0;
 }
 
-void motd_release(struct chat *chat)
+void motd_hold(struct motd *motd)
 {
-    chat->loop->sys->release(chat->loop->sys, chat->motd);
-    chat->motd = NULL;
-    chat->motd_length = 0;
+    if (motd)
+        motd->holders++;
+}
+
+void motd_drop(struct motd *motd, struct sys *sys)
+{
+    if (motd && --motd->holders == 0)
+        sys->release(sys, motd);
 }

@@ -111,7 +111,7 @@ static void close_chat(struct server *server)
     close_scratch(chat);
     close_tables(server);
     stream_hub_release(&chat->hub);
-    motd_release(chat);
+    motd_drop(chat->motd, chat->loop->sys);
 }
 
 /* The whole. */

@@ -450,6 +450,35 @@ Test(server, a_last_line_without_a_newline_is_answered_whole)
     house_raze();
 }
 
+Test(server, a_motd_half_read_is_not_cut_short_by_a_new_one)
+{
+    enum { LINES = 1000 };
+    static const char *const arguments[] = {"--motd", "/motd", NULL};
+    const struct sim_options options = {.send_buffer_bytes = 4096, .receive_buffer_bytes = 4096};
+    char text[LINES * sizeof("the old one, line 999\n")], last[64];
+    size_t length = 0;
+    for (int i = 0; i < LINES; i++)
+        length += (size_t)snprintf(text + length, 32, "the old one, line %d\n", i);
+    snprintf(last, sizeof(last), "* the old one, line %d\r\n", LINES - 1);
+
+    house_build(&options);
+    sim_write_file(house.sim, "/motd", text);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *slow = sim_connect(house.sim, HOUSE_ADDRESS);
+    sim_peer_stall(slow);
+    cr_assert(house_pass(NS_PER_SECOND));
+    sim_write_file(house.sim, "/motd", "the new one\n");
+    sim_raise(house.sim, SIGHUP);
+    cr_assert(house_pass(NS_PER_SECOND));
+    sim_peer_resume(slow);
+    cr_assert(house_pass(NS_PER_SECOND));
+    house_expect(slow, last);
+    house_expect(house_enter(), "* the new one\r\n");
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
 /* Seeing inside. */
 
 static ssize_t (*real_receive)(struct sys *, int, void *, size_t);
