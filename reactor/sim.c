@@ -72,8 +72,8 @@ static void block_close(struct sim *sim, struct block *block)
 
 void sim_free_blocks(struct sim *sim)
 {
-    while (!list_empty(&sim->blocks))
-        block_close(sim, container_of(sim->blocks.next, struct block, node));
+    list_for_each_safe(node, &sim->blocks)
+        block_close(sim, container_of(node, struct block, node));
 }
 
 static void *door_allocate(struct sys *sys, size_t size)
