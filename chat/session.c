@@ -217,6 +217,15 @@ static void close_idle(struct session *self)
     judge_wait(self);
 }
 
+/* What a read came to: bytes, or the end of the input. */
+static void note_read(struct session *self)
+{
+    if (self->rc > 0)
+        self->client.heard_ns = self->task.loop->now_ns;
+    else if (self->rc == 0)
+        take_last_line(self);
+}
+
 /* Going. */
 
 static const char *reason_of(const struct session *self)
@@ -235,9 +244,13 @@ static const char *reason_of(const struct session *self)
     }
 }
 
-static bool worth_finishing(const struct session *self)
+/* Whether the server ends in the middle of an answer: it was asked before, and is owed whole. */
+static bool answers_owed(struct session *self)
 {
-    return self->client.end != CLIENT_LOST && self->client.end != CLIENT_TOO_SLOW;
+    if (self->client.end != CLIENT_SHUTDOWN || self->rc < 0)
+        return false;
+    compose_answers(self);
+    return self->client.answer;
 }
 
 static void log_leaving(const struct session *self)
@@ -258,15 +271,20 @@ static void say_farewell(struct session *self)
         client_tell(client, "idle for too long");
     log_leaving(self);
     room_leave_all(client, reason_of(self));
+    if (self->client.end == CLIENT_TOO_SLOW)
+        room_forget(client); /* the lines are not waited for; what is its own still arrives */
     client_go(client);
     answer_release(client);
     buffer_release(&self->reading.partial, self->task.loop->sys);
     self->finish = (struct stream_finish){.linger_ns = shutdown ? TIME_NEVER : STREAM_LINGER_NS};
 }
 
+/* The farewell is over, or was cut short. */
 static void release_client(struct session *self)
 {
     struct client *client = &self->client;
+    if (self->rc == -ECANCELED)
+        sessions_of(self)->cut++;
     if (client->extra)
         hosts_leave(&sessions_of(self)->hosts, client->extra->host);
     room_forget(client);
@@ -300,19 +318,16 @@ static int session_step(struct task *task)
         open_idle(self);
         TASK_AWAIT(self->rc, stream_fill(task, &self->client.stream, read_size(self)));
         close_idle(self);
-        if (self->rc > 0)
-            self->client.heard_ns = task->loop->now_ns;
-        else if (self->rc == 0)
-            take_last_line(self);
+        note_read(self);
     }
+    task_shield(task);
+    self->rc = 0;
+    while (answers_owed(self))
+        TASK_AWAIT(self->rc, stream_drain(task, &self->client.stream, CHAT_UNREAD_BYTES / 2));
     say_farewell(self);
-    if (worth_finishing(self)) {
-        task_shield(task);
+    if (self->client.end != CLIENT_LOST)
         TASK_AWAIT(self->rc, stream_finish(task, &self->finish, &self->client.stream));
-        task_unshield(task);
-        if (self->rc == -ECANCELED)
-            sessions_of(self)->cut++;
-    }
+    task_unshield(task);
     release_client(self);
     TASK_END();
 }
@@ -385,5 +400,5 @@ void session_fell_behind(struct subscriber *subscriber)
     if (self->client.end)
         return;
     self->client.end = CLIENT_TOO_SLOW;
-    task_cancel(&self->task, self->task.loop->now_ns);
+    task_cancel(&self->task, TIME_NEVER); /* what it was sent may still arrive */
 }

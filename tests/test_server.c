@@ -450,6 +450,59 @@ Test(server, a_last_line_without_a_newline_is_answered_whole)
     house_raze();
 }
 
+/* The answer is many times what the buffers hold, and the end comes in the middle of it. */
+Test(server, a_long_answer_is_whole_also_at_the_end)
+{
+    static const char *const arguments[] = {"--rate",  "0",   "--history", "5000",
+                                            "--grace", "20s", NULL};
+    const struct sim_options options = {.send_buffer_bytes = 4096, .receive_buffer_bytes = 4096};
+    house_build(&options);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *talker = house_enter();
+    for (int i = 0; i < 4999; i++)
+        sim_peer_say(talker, "a line\n");
+    house_say(talker, "the last line");
+    struct sim_peer *reader = house_enter();
+    sim_peer_stall(reader);
+    house_say(reader, "/history 5000");
+    sim_raise(house.sim, SIGTERM);
+    cr_assert(house_pass(NS_PER_SECOND), "it waits for who has yet to read");
+    sim_peer_resume(reader);
+    (void)house_pass(NS_PER_SECOND);
+    cr_assert(task_ended(&house.server.task));
+    house_expect(reader, "#lobby <guest1> the last line\r\n* server is shutting down\r\n");
+    cr_assert_null(strstr(sim_output(house.sim, 2), "cut off"));
+    house_stop();
+    house_raze();
+}
+
+/* What the kernel has taken would be lost by a close() with input unread; tcp(7). */
+Test(server, who_is_too_slow_still_gets_what_was_sent)
+{
+    static const char *const arguments[] = {"--rate",        "0",          "--backlog", "64K",
+                                            "--slow-policy", "disconnect", NULL};
+    house_build(NULL);
+    cr_assert_eq(house_start(arguments), 0);
+    struct sim_peer *talker = house_enter();
+    struct sim_peer *reader = house_enter();
+    sim_peer_stall(reader);
+    for (int i = 0; i < 8000; i++)
+        sim_peer_say(talker, i == 2000
+                                 ? "/msg guest2 this is for you\n"
+                                 : "a line that is long enough to fill what buffers there are\n");
+    cr_assert(house_pass(500 * NS_PER_MS));
+    house_expect(talker, "#lobby -- guest2 left (too slow)\r\n");
+    sim_peer_say(reader, "I am still typing\n");
+    sim_peer_resume(reader);
+    cr_assert(house_pass(3 * NS_PER_SECOND));
+    cr_assert_not(sim_peer_was_reset(reader));
+    cr_assert(sim_peer_at_end(reader));
+    house_expect(reader, "@guest1 this is for you\r\n");
+    cr_assert_eq(house_end(), 0);
+    house_stop();
+    house_raze();
+}
+
 Test(server, a_motd_half_read_is_not_cut_short_by_a_new_one)
 {
     enum { LINES = 1000 };
