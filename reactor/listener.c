@@ -220,7 +220,7 @@ static void rest(struct listener *listener)
                  time_after(listener->loop->now_ns, LISTENER_REST_NS));
 }
 
-/* One newcomer: its descriptor; -EAGAIN where there is none for now; or the socket's own error. The
+/* One newcomer: its descriptor; -EAGAIN where there is none yet; or the socket's own error. The
  * kernel looks for a free descriptor before it looks for a newcomer: without one, only the spare
  * can tell that nobody is there. */
 static int accept_one(struct listener *listener, struct sys_address *peer)

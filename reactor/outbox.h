@@ -29,7 +29,7 @@ struct outbox {
     struct list dirty; /* on hub->dirty while there is something to look at */
     uint64_t tag; /* the author tag of its own lines; 0: it writes none */
     uint32_t waiting_bytes[OUTBOX_KINDS]; /* in the queue */
-    bool blocked; /* the socket takes nothing for now */
+    bool blocked; /* the socket takes nothing until it is writable again */
     bool dead; /* the connection is lost: nothing is owed any more, and it isn't blocked */
     bool selective; /* the hub's `skips` rule has something to say */
 };
