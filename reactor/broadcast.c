@@ -73,7 +73,7 @@ static void start_pass(struct broadcast *broadcast)
 }
 
 /* A pass that has nobody left to serve: all that the flush does is to trim the log. */
-static void trim_soon(struct broadcast *broadcast)
+void broadcast_trim_soon(struct broadcast *broadcast)
 {
     if (!list_linked(&broadcast->pass))
         list_append(&broadcast->pass, &broadcast->hub->passes);
@@ -106,16 +106,7 @@ void broadcast_unsubscribe(struct subscriber *subscriber)
     if (list_linked(&broadcast->pass))
         broadcast->left = broadcast->count;
     if (broadcast->log.end != broadcast->log.first)
-        trim_soon(broadcast);
-}
-
-void broadcast_advance(struct subscriber *subscriber, uint64_t to)
-{
-    struct broadcast *broadcast = subscriber->broadcast;
-    const struct chunk *oldest = chunklog_oldest(&broadcast->log);
-    if (oldest && subscriber->cursor < oldest->end_line && to >= oldest->end_line)
-        trim_soon(broadcast);
-    subscriber->cursor = to;
+        broadcast_trim_soon(broadcast);
 }
 
 /* Whether this receiver is not shown this line. */
@@ -127,13 +118,7 @@ static bool left_out(const struct subscriber *subscriber, const struct line_reco
     return outbox->selective && subscriber->broadcast->hub->rules->skips(outbox, record);
 }
 
-/* Whether any line from `line` on may be left out: mostly not, and then nobody looks. */
-static bool may_leave_out(const struct subscriber *subscriber, uint64_t line)
-{
-    return line < subscriber->own_end || subscriber->outbox->selective;
-}
-
-bool broadcast_settle(struct subscriber *subscriber)
+bool broadcast_settle_by_looking(struct subscriber *subscriber)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
     uint64_t limit = broadcast_limit(subscriber);
@@ -142,7 +127,7 @@ bool broadcast_settle(struct subscriber *subscriber)
         subscriber->missed = 0;
         line = limit;
     }
-    while (line < limit && may_leave_out(subscriber, line) &&
+    while (line < limit && broadcast_may_leave_out(subscriber, line) &&
            left_out(subscriber, chunklog_record(log, line)))
         line++;
     if (line > subscriber->cursor)
@@ -177,18 +162,14 @@ uint64_t broadcast_next_sequence(const struct subscriber *subscriber)
     return chunklog_record(&subscriber->broadcast->log, subscriber->cursor)->sequence;
 }
 
-uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t from,
-                               uint64_t sequence_max)
+uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint64_t from,
+                                      uint64_t to, uint64_t sequence_max)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
-    uint64_t limit = broadcast_limit(subscriber);
-    uint64_t chunk_end = chunklog_record(log, from)->chunk->end_line;
-    uint64_t to = chunk_end < limit ? chunk_end : limit;
     uint64_t line = from + 1;
-    if (sequence_max == UINT64_MAX && !may_leave_out(subscriber, from))
-        return to;
     while (line < to && chunklog_record(log, line)->sequence <= sequence_max &&
-           !(may_leave_out(subscriber, line) && left_out(subscriber, chunklog_record(log, line))))
+           !(broadcast_may_leave_out(subscriber, line) &&
+             left_out(subscriber, chunklog_record(log, line))))
         line++;
     return line;
 }
@@ -199,7 +180,7 @@ static uint64_t count_shown(const struct subscriber *subscriber, uint64_t to, ui
     const struct chunklog *log = &subscriber->broadcast->log;
     uint64_t line = subscriber->cursor;
     uint64_t shown = to > line ? to - line : 0;
-    for (; line < to && may_leave_out(subscriber, line); line++) {
+    for (; line < to && broadcast_may_leave_out(subscriber, line); line++) {
         if (left_out(subscriber, chunklog_record(log, line)))
             shown--;
         else

@@ -90,28 +90,64 @@ void broadcast_unsubscribe(struct subscriber *subscriber);
 int broadcast_append(struct broadcast *broadcast, struct subscriber *author, const char *line,
                      size_t size);
 
+/* The next flush looks which chunks nobody needs any more. */
+void broadcast_trim_soon(struct broadcast *broadcast);
+
 /* Moves the cursor on to line `to`. Where it leaves the oldest chunk, the next flush looks whether
  * anybody else needs that. */
-void broadcast_advance(struct subscriber *subscriber, uint64_t to);
-
-/* Moves the cursor over lines that are left out for this receiver. Returns whether it has something
- * to be shown: a line at the cursor, or a gap. One whose connection is lost has nothing. */
-bool broadcast_settle(struct subscriber *subscriber);
+static inline void broadcast_advance(struct subscriber *subscriber, uint64_t to)
+{
+    const struct chunk *oldest = chunklog_oldest(&subscriber->broadcast->log);
+    if (oldest && subscriber->cursor < oldest->end_line && to >= oldest->end_line)
+        broadcast_trim_soon(subscriber->broadcast);
+    subscriber->cursor = to;
+}
 
 /* The order of what comes next for a settled subscriber that has something to be shown. A gap has
  * that of the last line that it stands for. */
 uint64_t broadcast_next_sequence(const struct subscriber *subscriber);
-
-/* The number after the stretch of lines that starts at `from` (which is shown), lies in one chunk
- * and holds nothing that is left out nor anything above `sequence_max`. */
-uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t from,
-                               uint64_t sequence_max);
 
 /* The number of the first line that is not for this subscriber yet. */
 static inline uint64_t broadcast_limit(const struct subscriber *subscriber)
 {
     uint64_t end = subscriber->broadcast->log.end;
     return subscriber->end < end ? subscriber->end : end;
+}
+
+/* Whether any line from `line` on may be left out: mostly not, and then nobody looks. */
+static inline bool broadcast_may_leave_out(const struct subscriber *subscriber, uint64_t line)
+{
+    return line < subscriber->own_end || subscriber->outbox->selective;
+}
+
+/* For broadcast_settle, where it has to look at the lines. */
+bool broadcast_settle_by_looking(struct subscriber *subscriber);
+
+/* Moves the cursor over lines that are left out for this receiver. Returns whether it has something
+ * to be shown: a line at the cursor, or a gap. One whose connection is lost has nothing. */
+static inline bool broadcast_settle(struct subscriber *subscriber)
+{
+    if (subscriber->outbox->dead || broadcast_may_leave_out(subscriber, subscriber->cursor))
+        return broadcast_settle_by_looking(subscriber);
+    return subscriber->cursor < broadcast_limit(subscriber) || subscriber->missed;
+}
+
+/* For broadcast_stretch_end, where it has to look at the lines before `to`. */
+uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint64_t from,
+                                      uint64_t to, uint64_t sequence_max);
+
+/* The number after the stretch of lines that starts at `from` (which is shown), lies in one chunk
+ * and holds nothing that is left out nor anything above `sequence_max`. */
+static inline uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t from,
+                                             uint64_t sequence_max)
+{
+    const struct chunklog *log = &subscriber->broadcast->log;
+    uint64_t limit = broadcast_limit(subscriber);
+    uint64_t chunk_end = chunklog_record(log, from)->chunk->end_line;
+    uint64_t to = chunk_end < limit ? chunk_end : limit;
+    if (sequence_max == UINT64_MAX && !broadcast_may_leave_out(subscriber, from))
+        return to;
+    return broadcast_stretch_by_looking(subscriber, from, to, sequence_max);
 }
 
 /* Frees the chunks that every member is past. */

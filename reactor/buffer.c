@@ -4,26 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* start <= end <= capacity <= BUFFER_MAX; an empty one has start == end == 0. */
-struct buffer_block {
-    uint32_t capacity; /* of `bytes` */
-    uint32_t start; /* the first byte of the content */
-    uint32_t end; /* one past its last */
-    char bytes[];
-};
-
-size_t buffer_length(const struct buffer *buffer)
-{
-    const struct buffer_block *block = buffer->block;
-    return block ? block->end - block->start : 0;
-}
-
-char *buffer_data(const struct buffer *buffer)
-{
-    struct buffer_block *block = buffer->block;
-    return block ? block->bytes + block->start : NULL;
-}
-
 char *buffer_tail(struct buffer *buffer)
 {
     struct buffer_block *block = buffer->block;
@@ -170,7 +150,7 @@ void buffer_scrub(struct buffer *buffer)
 
 void buffer_trim(struct buffer *buffer, struct sys *sys)
 {
-    if (buffer_length(buffer) == 0)
+    if (buffer->block && buffer_length(buffer) == 0)
         buffer_release(buffer, sys);
 }
 

@@ -30,16 +30,32 @@
 /* The least that is asked of the door for a block, header included. */
 #define BUFFER_BLOCK_MIN 256
 
+/* What is stored: start <= end <= capacity <= BUFFER_MAX; where nothing is, start == end == 0. */
+struct buffer_block {
+    uint32_t capacity; /* of `bytes` */
+    uint32_t start; /* the first byte of the content */
+    uint32_t end; /* one past its last */
+    char bytes[];
+};
+
 /* Zeroed: empty. Whoever embeds it calls buffer_release before the memory goes away. */
 struct buffer {
     struct buffer_block *block; /* NULL: nothing stored and nothing reserved */
 };
 
 /* Bytes stored and not yet consumed. */
-size_t buffer_length(const struct buffer *buffer);
+static inline size_t buffer_length(const struct buffer *buffer)
+{
+    const struct buffer_block *block = buffer->block;
+    return block ? block->end - block->start : 0;
+}
 
 /* The first of them; NULL where there is no block. */
-char *buffer_data(const struct buffer *buffer);
+static inline char *buffer_data(const struct buffer *buffer)
+{
+    struct buffer_block *block = buffer->block;
+    return block ? block->bytes + block->start : NULL;
+}
 
 /*
  * Makes sure that `room` bytes can be written at buffer_tail, by moving the content to the front of

@@ -87,13 +87,6 @@ static struct chunk *newest(const struct chunklog *log)
     return container_of(log->chunks.prev, struct chunk, node);
 }
 
-const struct chunk *chunklog_oldest(const struct chunklog *log)
-{
-    if (list_empty(&log->chunks))
-        return NULL;
-    return container_of(log->chunks.next, struct chunk, node);
-}
-
 /* The size after the newest chunk's: each is the next larger one, up to the log's maximum. */
 static size_t next_size(const struct chunklog *log, size_t line_size)
 {

@@ -97,7 +97,10 @@ static inline char *chunklog_bytes(const struct line_record *record)
 }
 
 /* The oldest chunk, NULL where no line is held. */
-const struct chunk *chunklog_oldest(const struct chunklog *log);
+static inline const struct chunk *chunklog_oldest(const struct chunklog *log)
+{
+    return list_empty(&log->chunks) ? NULL : container_of(log->chunks.next, struct chunk, node);
+}
 
 /* Asserts the invariants; for tests. */
 void chunklog_check(const struct chunklog *log);

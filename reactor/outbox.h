@@ -23,15 +23,16 @@
  * read messages gets no more of them. */
 enum outbox_kind { OUTBOX_ANSWER, OUTBOX_MESSAGE, OUTBOX_REST, OUTBOX_KINDS };
 
+/* What every send looks at stands first, and so lies together with the stream's. */
 struct outbox {
-    struct buffer queue; /* entries: a struct outbox_entry, then the bytes */
     struct subscriber *subscribers; /* its subscriptions, those that ended included: broadcast.h */
-    struct list dirty; /* on hub->dirty while there is something to look at */
-    uint64_t tag; /* the author tag of its own lines; 0: it writes none */
-    uint32_t waiting_bytes[OUTBOX_KINDS]; /* in the queue */
+    struct buffer queue; /* entries: a struct outbox_entry, then the bytes */
     bool blocked; /* the socket takes nothing until it is writable again */
     bool dead; /* the connection is lost: nothing is owed any more, and it isn't blocked */
     bool selective; /* the hub's `skips` rule has something to say */
+    uint32_t waiting_bytes[OUTBOX_KINDS]; /* in the queue */
+    uint64_t tag; /* the author tag of its own lines; 0: it writes none */
+    struct list dirty; /* on hub->dirty while there is something to look at */
 };
 
 /* The head of an entry. Its bytes follow. */

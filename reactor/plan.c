@@ -50,7 +50,7 @@ static void offer(struct choice *choice, uint64_t place, struct subscriber *subs
 }
 
 /* Compares the entry at `offset` of the queue and the next line of each log. */
-static struct choice choose(const struct outbox *outbox, size_t offset)
+static struct choice compare(const struct outbox *outbox, size_t offset)
 {
     struct choice choice = {.place = PLACE_NONE, .until = PLACE_NONE};
     struct outbox_entry entry;
@@ -60,6 +60,16 @@ static struct choice choose(const struct outbox *outbox, size_t offset)
         if (broadcast_settle(at))
             offer(&choice, place_of_line(broadcast_next_sequence(at)), at);
     return choice;
+}
+
+/* The usual receiver has one log and nothing in its queue: there is nothing to compare. */
+static struct choice choose(const struct outbox *outbox, size_t offset)
+{
+    struct subscriber *only = outbox->subscribers;
+    if (!only || only->next || offset < buffer_length(&outbox->queue))
+        return compare(outbox, offset);
+    uint64_t place = broadcast_settle(only) ? 0 : PLACE_NONE;
+    return (struct choice){.place = place, .until = PLACE_NONE, .subscriber = only};
 }
 
 static void add_segment(struct plan *plan, const char *bytes, size_t size, struct stretch stretch)
@@ -104,24 +114,36 @@ static size_t add_entry(struct plan *plan, const struct outbox *outbox, size_t o
     return offset + sizeof(entry) + entry.length;
 }
 
+/* Adds the lines of the choice, or the text about the gap before them. Returns whether the plan may
+ * go on behind them. */
+static bool add_from_log(struct plan *plan, struct hub *hub, const struct choice *choice)
+{
+    struct subscriber *subscriber = choice->subscriber;
+    if (!subscriber->missed)
+        add_lines(plan, subscriber, choice->until);
+    else if (plan->gap_bytes == 0)
+        add_gap(plan, hub, subscriber);
+    else
+        return false; /* one text about a gap fits in a plan */
+    plan->whole = choice->until == PLACE_NONE && !broadcast_settle(subscriber);
+    return !plan->whole;
+}
+
 void plan_make(struct plan *plan, struct outbox *outbox, struct hub *hub)
 {
     size_t offset = 0;
     plan->count = 0;
     plan->bytes = 0;
     plan->gap_bytes = 0;
-    while (plan->count < SYS_SEGMENTS_MAX && !outbox->dead) {
+    plan->whole = outbox->dead;
+    while (plan->count < SYS_SEGMENTS_MAX && !plan->whole) {
         struct choice choice = choose(outbox, offset);
         if (choice.place == PLACE_NONE)
-            return;
-        if (!choice.subscriber)
+            plan->whole = true;
+        else if (!choice.subscriber)
             offset = add_entry(plan, outbox, offset);
-        else if (!choice.subscriber->missed)
-            add_lines(plan, choice.subscriber, choice.until);
-        else if (plan->gap_bytes == 0)
-            add_gap(plan, hub, choice.subscriber);
-        else
-            return; /* one text about a gap fits in a plan */
+        else if (!add_from_log(plan, hub, &choice))
+            return;
     }
 }
 

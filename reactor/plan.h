@@ -31,6 +31,7 @@ struct stretch {
 /* The cursors stand behind it until plan_sent says how it went. */
 struct plan {
     int count;
+    bool whole; /* nothing is owed beyond it */
     size_t bytes;
     struct iovec segments[SYS_SEGMENTS_MAX];
     struct stretch stretches[SYS_SEGMENTS_MAX];

@@ -113,7 +113,7 @@ static bool transmit_once(struct stream *stream)
         stream_fail(stream, rc < 0 ? rc : (int)sent);
         return false;
     }
-    return true;
+    return !plan.whole || (size_t)sent < plan.bytes;
 }
 
 /* Wakes those who wait for the outbox only: a reader that is parked has nothing to do with it. */
@@ -123,8 +123,7 @@ static void transmit(struct outbox *outbox)
     while (transmit_once(stream))
         continue;
     broadcast_finish_ended(outbox);
-    if (buffer_length(&outbox->queue) == 0)
-        buffer_trim(&outbox->queue, sys_of(stream));
+    buffer_trim(&outbox->queue, sys_of(stream));
     if (stream->flags & STREAM_DRAINING) {
         stream->flags &= (uint8_t)~STREAM_DRAINING;
         wait_list_wake_all(&stream->waiting);

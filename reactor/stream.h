@@ -33,12 +33,12 @@ enum stream_flag {
 struct stream {
     struct descriptor descriptor;
     struct hub *hub;
-    struct outbox outbox;
-    struct buffer input; /* read and not yet consumed */
-    struct wait_list waiting; /* for input, for the queue to drain, or for any change */
     uint32_t read_turn; /* when it was last read from, to read once a turn */
     int16_t error; /* the connection's first, -errno; 0: none */
     uint8_t flags; /* enum stream_flag, or-ed */
+    struct outbox outbox;
+    struct buffer input; /* read and not yet consumed */
+    struct wait_list waiting; /* for input, for the queue to drain, or for any change */
 };
 
 /* Makes the hub that streams of `loop` are opened on. `rules` must outlive it; NULL: none. */
