@@ -181,6 +181,17 @@ Test(chatload, a_limit_that_holds_changes_nothing)
     load_release_run(&run);
 }
 
+Test(chatload, never_sleeps_where_it_is_to_spin_and_counts_the_same)
+{
+    RATED("--spin");
+    expect_status(0);
+    expect_counts();
+    cr_expect_gt(load_figure(&run, "own_cpu") + load_figure(&run, "own_wait"), 0.5);
+    cr_expect_null(strstr(run.out, "bottleneck: its own CPU"), "%s", run.out);
+    cr_expect_null(strstr(run.out, "own CPU is full"), "%s", run.out);
+    load_release_run(&run);
+}
+
 Test(chatload, a_relay_that_relays_nothing_is_told_apart_from_one_that_loses)
 {
     start_relay();

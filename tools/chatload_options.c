@@ -82,6 +82,15 @@ static bool burst_fits(const void *target, char accepted[static OPTIONS_ACCEPTED
     return settings->burst == 1 || settings->rate > 0;
 }
 
+static const char *read_spin(const struct option *option, void *target, const char *value)
+{
+    struct settings *settings = target;
+    (void)option;
+    (void)value; /* there is none */
+    settings->spin = true;
+    return NULL;
+}
+
 #define FIELD(member) .offset = offsetof(struct settings, member)
 
 static const struct option rows[] = {
@@ -142,6 +151,10 @@ static const struct option rows[] = {
      FIELD(burst),
      .range = {1, 100000},
      .fits = burst_fits},
+    {.name = "spin",
+     .help = "never sleep, so that waking chatload isn't charged to the server, where --rate "
+             "isn't 0; it needs a CPU of its own",
+     .read = read_spin},
     {.name = "window",
      .argument = "N",
      .fallback = "8",
@@ -268,6 +281,8 @@ int settings_parse(struct settings *settings, char **argv, char *problem, size_t
         return refuse(problem, size, "--spawn chooses the address itself: give one or the other");
     if (settings->spawn && settings->server_pid)
         return refuse(problem, size, "--spawn knows the process itself: leave --server-pid out");
+    if (settings->spin && settings->rate == 0)
+        return refuse(problem, size, "--spin is for a schedule: give --rate, too");
     if (!settings->spawn && !settings->address_name)
         (void)read_target(&operand, settings, DEFAULT_TARGET);
     return 0;

@@ -32,6 +32,7 @@ struct settings {
     int64_t duration_ns;
     uint32_t rate; /* messages a second in all; 0: as fast as it goes */
     uint32_t burst;
+    bool spin; /* never sleeps */
     uint32_t window;
     int64_t ramp_ns;
     uint32_t stalled;

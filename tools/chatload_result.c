@@ -81,6 +81,7 @@ static void note_own_limits(struct result *result)
 {
     const struct run *run = result->run;
     const struct schedule *schedule = &run->schedule;
+    bool spins = run->load->settings->spin; /* its CPU is full whatever there is to do */
     char text[FIGURE_TEXT];
     char latest[FIGURE_TEXT];
     if (schedule->late > schedule->next / 1000)
@@ -96,9 +97,9 @@ static void note_own_limits(struct result *result)
              "chatload waited for a CPU %.0f %% of the time: the machine is the bottleneck, for it "
              "has too few of them or other work",
              100 * result->own_wait);
-    else if (!result->server_known)
+    else if (!spins && !result->server_known)
         note(result, "chatload's own CPU is full: the figures may be its limit, not the server's");
-    else if (result->server_cpu < RESULT_CPU_FULL)
+    else if (!spins && result->server_cpu < RESULT_CPU_FULL)
         note(result, "chatload is the bottleneck: its own CPU is full, the server's is not");
 }
 

@@ -317,9 +317,16 @@ static int open_signals(struct run *run)
     return signals_open(&run->signals, run->load->loop, "signals", &set, on_signal);
 }
 
+/* A turn that has something ready doesn't wait. */
+static void spin(struct callback *callback)
+{
+    const struct run *run = container_of(callback, struct run, spin);
+    loop_call_soon(run->load->loop, callback);
+}
+
 int run_load(struct run *run, struct load *load)
 {
-    *run = (struct run){.load = load};
+    *run = (struct run){.load = load, .spin = {.run = spin, .name = "spin"}};
     target_init(&run->target, load);
     run->misfits.load = load;
     meter_init(&run->meter, load, &run->target);
@@ -329,7 +336,10 @@ int run_load(struct run *run, struct load *load)
     rc = schedule_open(&run->schedule, load);
     if (rc < 0)
         goto close_signals;
+    if (load->settings->spin)
+        loop_call_soon(load->loop, &run->spin);
     rc = loop_run(load->loop, &run->task, "run", run_step);
+    list_remove(&run->spin.node);
     if (rc == 0 && run->measured)
         close_checks(load);
     schedule_close(&run->schedule);

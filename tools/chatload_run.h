@@ -60,6 +60,7 @@ struct run {
     struct schedule schedule;
     struct probe probe;
     struct signals signals;
+    struct callback spin; /* ready all the time: see settings->spin */
 
     struct task_group server_group;
     struct task_group crowd;
