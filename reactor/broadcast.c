@@ -162,11 +162,11 @@ uint64_t broadcast_next_sequence(const struct subscriber *subscriber)
     return chunklog_record(&subscriber->broadcast->log, subscriber->cursor)->sequence;
 }
 
-uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint64_t from,
-                                      uint64_t to, uint64_t sequence_max)
+uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint64_t sequence_max)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
-    uint64_t line = from + 1;
+    uint64_t to = broadcast_chunk_end(subscriber);
+    uint64_t line = subscriber->cursor + 1;
     while (line < to && chunklog_record(log, line)->sequence <= sequence_max &&
            !(broadcast_may_leave_out(subscriber, line) &&
              left_out(subscriber, chunklog_record(log, line))))

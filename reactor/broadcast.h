@@ -132,22 +132,26 @@ static inline bool broadcast_settle(struct subscriber *subscriber)
     return subscriber->cursor < broadcast_limit(subscriber) || subscriber->missed;
 }
 
-/* For broadcast_stretch_end, where it has to look at the lines before `to`. */
-uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint64_t from,
-                                      uint64_t to, uint64_t sequence_max);
-
-/* The number after the stretch of lines that starts at `from` (which is shown), lies in one chunk
- * and holds nothing that is left out nor anything above `sequence_max`. */
-static inline uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t from,
-                                             uint64_t sequence_max)
+/* The number after the lines at the cursor that are for this subscriber and lie in one chunk. */
+static inline uint64_t broadcast_chunk_end(const struct subscriber *subscriber)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
     uint64_t limit = broadcast_limit(subscriber);
-    uint64_t chunk_end = chunklog_record(log, from)->chunk->end_line;
-    uint64_t to = chunk_end < limit ? chunk_end : limit;
-    if (sequence_max == UINT64_MAX && !broadcast_may_leave_out(subscriber, from))
-        return to;
-    return broadcast_stretch_by_looking(subscriber, from, to, sequence_max);
+    uint64_t end = chunklog_record(log, subscriber->cursor)->chunk->end_line;
+    return end < limit ? end : limit;
+}
+
+/* For broadcast_stretch_end, where it has to look at the lines. */
+uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint64_t sequence_max);
+
+/* The number after the stretch of lines that starts at the cursor (whose line is shown), lies in
+ * one chunk and holds nothing that is left out nor anything above `sequence_max`. */
+static inline uint64_t broadcast_stretch_end(const struct subscriber *subscriber,
+                                             uint64_t sequence_max)
+{
+    if (sequence_max == UINT64_MAX && !broadcast_may_leave_out(subscriber, subscriber->cursor))
+        return broadcast_chunk_end(subscriber);
+    return broadcast_stretch_by_looking(subscriber, sequence_max);
 }
 
 /* Frees the chunks that every member is past. */

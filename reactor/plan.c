@@ -97,7 +97,7 @@ static void add_lines(struct plan *plan, struct subscriber *subscriber, uint64_t
     const struct chunklog *log = &subscriber->broadcast->log;
     uint64_t from = subscriber->cursor;
     uint64_t sequence_max = until == PLACE_NONE ? UINT64_MAX : (until - 1) / 2;
-    uint64_t to = broadcast_stretch_end(subscriber, from, sequence_max);
+    uint64_t to = broadcast_stretch_end(subscriber, sequence_max);
     const struct line_record *first = chunklog_record(log, from);
     const struct line_record *last = chunklog_record(log, to - 1);
     add_segment(plan, chunklog_bytes(first), last->offset + last->length - first->offset,
