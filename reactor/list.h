@@ -83,7 +83,9 @@ static inline struct list *list_pop(struct list *head)
     struct list *first = head->next;
     if (first == head)
         return NULL;
-    list_remove(first);
+    head->next = first->next;
+    first->next->prev = head;
+    list_init(first);
     return first;
 }
 

@@ -149,12 +149,6 @@ int loop_run_once(struct loop *loop)
     return 0;
 }
 
-void loop_call_soon(struct loop *loop, struct callback *callback)
-{
-    if (!list_linked(&callback->node))
-        list_append(&callback->node, &loop->ready);
-}
-
 void loop_call_first(struct loop *loop, struct callback *callback)
 {
     list_remove(&callback->node);

@@ -43,8 +43,8 @@ struct callback {
 
 /* A callback with a time. */
 struct timer {
-    struct wheel_timer wheel;
     struct callback callback;
+    struct wheel_timer wheel;
 };
 
 /*
@@ -103,7 +103,11 @@ int loop_run_once(struct loop *loop);
 /* Callbacks and timers. None of these can fail. */
 
 /* Runs `callback` in the next batch; once, however often it is asked. */
-void loop_call_soon(struct loop *loop, struct callback *callback);
+static inline void loop_call_soon(struct loop *loop, struct callback *callback)
+{
+    if (!list_linked(&callback->node))
+        list_append(&callback->node, &loop->ready);
+}
 
 /* The same, before all that loop_call_soon is asked for, even if it is ready already: for one that
  * had to do without its share of this turn. In the order of the asking, so that all get theirs. */

@@ -54,7 +54,7 @@ static void print_task_line(struct printer *printer, const struct task *task, in
                        where->line, where->text);
     else
         (void)snprintf(line, sizeof(line), "%*s%s  (%s)", 2 * depth, "", name,
-                       task_begun(task) ? "running" : "not begun");
+                       task_running(task) ? "running" : "not begun");
     print_line(printer, line);
 }
 

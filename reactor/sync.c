@@ -8,22 +8,6 @@ void event_init(struct event *event)
     wait_list_init(&event->waiting);
 }
 
-void event_set(struct event *event)
-{
-    event->set = true;
-    wait_list_wake_all(&event->waiting);
-}
-
-void event_clear(struct event *event)
-{
-    event->set = false;
-}
-
-int event_wait(struct task *task, struct event *event)
-{
-    return task_wait(task, &event->waiting, event->set);
-}
-
 void future_init(struct future *future)
 {
     *future = (struct future){.done = false};

@@ -23,11 +23,22 @@ struct event {
 void event_init(struct event *event);
 
 /* Sets it and wakes all; it stays set until event_clear. */
-void event_set(struct event *event);
-void event_clear(struct event *event);
+static inline void event_set(struct event *event)
+{
+    event->set = true;
+    wait_list_wake_all(&event->waiting);
+}
+
+static inline void event_clear(struct event *event)
+{
+    event->set = false;
+}
 
 /* Waits until it is set. Returns 0. May suspend. */
-TASK_AWAITABLE int event_wait(struct task *task, struct event *event);
+TASK_AWAITABLE static inline int event_wait(struct task *task, struct event *event)
+{
+    return task_wait(task, &event->waiting, event->set);
+}
 
 struct future {
     bool done;

@@ -16,33 +16,15 @@ void task_start(struct task *task, struct loop *loop, const char *name, task_ste
     loop_call_soon(loop, &task->wake.callback);
 }
 
-bool task_run_step(struct task *task)
+void task_end(struct task *task, int result)
 {
-    assert(!task_ended(task));
-    task->flags |= TASK_BEGUN;
-    const struct site *resumed_at = task->wake.callback.where;
-    task->wake.callback.where = NULL;
-    int result = task->step(task);
-    if (result == TASK_PENDING) {
-        bool waits = list_linked(&task->waiter) || (task->flags & TASK_SLEEPING);
-        assert(waits && "a task is put aside by an await that will wake it");
-        return false;
-    }
     assert(!list_linked(&task->waiter) && "a task that ends waits for nothing");
     assert(!task->deadlines && "a task closes its deadlines before it ends");
     assert(!task->shielded && "a task puts its shield down before it ends");
     task->result = result;
-    task->wake.callback.where = resumed_at;
+    task->flags &= (uint8_t)~TASK_RUNNING;
     task->flags |= TASK_ENDED;
     loop_stop(task->loop, &task->wake);
-    return true;
-}
-
-int task_park(struct task *task, const struct site *site)
-{
-    if (!task->wake.callback.where)
-        task->wake.callback.where = site;
-    return TASK_PENDING;
 }
 
 void task_resumed_nowhere(void)
@@ -91,6 +73,9 @@ static void consider(const struct task *task, int64_t at_ns, int64_t *nearest_ns
 static void rearm(struct task *task)
 {
     int64_t nearest_ns = TIME_NEVER;
+    bool limited = task->deadlines || (task->flags & TASK_CANCELLED);
+    task->flags &= (uint8_t)~TASK_LIMITED;
+    task->flags |= limited ? TASK_LIMITED : 0;
     if (task->flags & TASK_SLEEPING)
         consider(task, task->until_ns, &nearest_ns);
     if (task->deadlines)
@@ -193,35 +178,16 @@ void wait_list_wake_all(struct wait_list *list)
         wake_waiter(node);
 }
 
-/* Ends an await. */
-static void leave(struct task *task)
-{
-    list_remove(&task->waiter);
-    task->flags &= (uint8_t)~TASK_WOKEN;
-}
-
 /* One that was woken and takes nothing owes its wake-up to the next in line. */
 static void leave_with_nothing(struct task *task, struct wait_list *list)
 {
     bool woken = task->flags & TASK_WOKEN;
-    leave(task);
+    wait_list_leave(task);
     if (woken)
         wait_list_wake_first(list);
 }
 
-int task_wait_regardless(struct task *task, struct wait_list *list, bool ready)
-{
-    if (ready) {
-        leave(task);
-        return 0;
-    }
-    assert(list->tasks.next && "what is waited for was initialised");
-    if (!list_linked(&task->waiter))
-        list_append(&task->waiter, &list->tasks);
-    return TASK_PENDING;
-}
-
-int task_wait(struct task *task, struct wait_list *list, bool ready)
+int task_wait_limited(struct task *task, struct wait_list *list, bool ready)
 {
     if (task_cancelled(task)) {
         leave_with_nothing(task, list);

@@ -51,6 +51,7 @@
 #ifndef REACTOR_TASK_H
 #define REACTOR_TASK_H
 
+#include <assert.h>
 #include <limits.h>
 
 #include "reactor/loop.h"
@@ -85,7 +86,8 @@ enum task_flag {
     TASK_SLEEPING = 4, /* in task_sleep; `until_ns` is valid */
     TASK_ENDED = 8, /* `result` is valid, the step isn't called any more */
     TASK_RAISED = 16, /* failures of its children went on up, so it fails, too */
-    TASK_BEGUN = 32 /* its step was called */
+    TASK_RUNNING = 32, /* its step was called and has not been parked since */
+    TASK_LIMITED = 64 /* cancelled, or with deadlines open: its awaits have to look at these */
 };
 
 struct task {
@@ -188,16 +190,16 @@ static inline bool task_ended(const struct task *task)
     return task->flags & TASK_ENDED;
 }
 
-static inline bool task_begun(const struct task *task)
+static inline bool task_running(const struct task *task)
 {
-    return task->flags & TASK_BEGUN;
+    return task->flags & TASK_RUNNING;
 }
 
 /* Where the task is parked, NULL while it runs or before it started. When it has ended: where it
  * was parked last, which is as near as it can tell to where it failed. */
 static inline const struct site *task_where(const struct task *task)
 {
-    return task->wake.callback.where;
+    return task_running(task) ? NULL : task->wake.callback.where;
 }
 
 /* For those who write awaitables. */
@@ -212,17 +214,42 @@ bool wait_list_is_next(const struct wait_list *list, const struct task *task);
 void wait_list_wake_first(struct wait_list *list);
 void wait_list_wake_all(struct wait_list *list);
 
+/* Ends the wait of `task`, if it waits. */
+static inline void wait_list_leave(struct task *task)
+{
+    list_remove(&task->waiter);
+    task->flags &= (uint8_t)~TASK_WOKEN;
+}
+
+/* Like task_wait, for an await that neither a cancel nor a deadline ends (join): it links the task
+ * while not `ready`. */
+static inline int task_wait_regardless(struct task *task, struct wait_list *list, bool ready)
+{
+    if (ready) {
+        wait_list_leave(task);
+        return 0;
+    }
+    assert(list->tasks.next && "what is waited for was initialised");
+    if (list_empty(&task->waiter))
+        list_append(&task->waiter, &list->tasks);
+    return TASK_PENDING;
+}
+
+/* For task_wait, where a cancel or a deadline may end the await. */
+__attribute__((cold)) int task_wait_limited(struct task *task, struct wait_list *list, bool ready);
+
 /*
  * The end of every awaitable: settles what its answer is. With `ready` (the caller looked) the
  * answer is 0 and the caller takes; else -ECANCELED, -ETIMEDOUT, or TASK_PENDING with the task
  * linked on `list`, behind those who already wait. Whatever ends the await unlinks the task, and
  * passes a wake-up it didn't use to the next.
  */
-int task_wait(struct task *task, struct wait_list *list, bool ready);
-
-/* Like task_wait, for an await that neither a cancel nor a deadline ends (join): it links the task
- * while not `ready`. */
-int task_wait_regardless(struct task *task, struct wait_list *list, bool ready);
+static inline int task_wait(struct task *task, struct wait_list *list, bool ready)
+{
+    if (task->flags & TASK_LIMITED)
+        return task_wait_limited(task, list, ready);
+    return task_wait_regardless(task, list, ready);
+}
 
 /* Makes a task due in the next batch whatever it waits for; it looks again. */
 void task_wake(struct task *task);
@@ -233,7 +260,14 @@ void task_wake_early(struct task *task);
 /* For the macros and for task_group. */
 
 /* Notes where the task stands, innermost await first, and returns TASK_PENDING. */
-int task_park(struct task *task, const struct site *site);
+static inline int task_park(struct task *task, const struct site *site)
+{
+    if (task_running(task)) {
+        task->wake.callback.where = site;
+        task->flags &= (uint8_t)~TASK_RUNNING;
+    }
+    return TASK_PENDING;
+}
 
 /* Ends the program: a frame was resumed at a line that is no await. It was not zeroed, or its
  * memory was reused. */
@@ -243,7 +277,22 @@ _Noreturn void task_resumed_nowhere(void);
 void task_start(struct task *task, struct loop *loop, const char *name, task_step *step,
                 void (*run)(struct callback *callback));
 
+/* For task_run_step, after the last step. */
+void task_end(struct task *task, int result);
+
 /* Runs one step. Returns true when it was the last: `result` is then set. */
-bool task_run_step(struct task *task);
+static inline bool task_run_step(struct task *task)
+{
+    assert(!task_ended(task));
+    task->flags |= TASK_RUNNING;
+    int result = task->step(task);
+    if (result != TASK_PENDING) {
+        task_end(task, result);
+        return true;
+    }
+    bool waits = !list_empty(&task->waiter) || (task->flags & TASK_SLEEPING);
+    assert(waits && "a task is put aside by an await that will wake it");
+    return false;
+}
 
 #endif
