@@ -282,6 +282,7 @@ static int take_line(struct stream *stream, struct line_found found, char **line
         return stream->error;
     }
     *line = buffer_data(&stream->input);
+    assert(*line && "a line that was found is stored");
     buffer_consume(&stream->input, found.taken); /* stays where it is until the next await */
     (*line)[found.size] = '\0';
     return 1;
