@@ -1,11 +1,14 @@
 /*
  * bench_crowd: people who connect and then do nothing.
  *
- *     bench_crowd HOST:PORT CLIENTS
+ *     bench_crowd HOST:PORT CLIENTS [LINES]
  *
  * Connects so many to a server, says so in one line, and keeps them until it is
- * killed. Nothing is ever sent or read, so whatever the server does, it does
- * because somebody has come: what it says to them fits into their buffers.
+ * killed. Nothing is sent or read, so whatever the server does, it does because
+ * somebody has come: what it says to them fits into their buffers.
+ *
+ * With LINES, the last of them says so many before that, each when the first has
+ * heard the one before: what a relay's sends to all of them cost.
  *
  * They come evenly, 10,000 in half a second: faster than any listener's queue
  * overflows, for then the kernel would let a newcomer wait for a second.
@@ -64,7 +67,14 @@ static void wait_for_turn(const struct timespec *start, unsigned long number)
     (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL); /* early is no harm */
 }
 
-static int connect_all(const struct sockaddr_in *address, unsigned long clients)
+/* The descriptors of the first and the last who came. */
+struct crowd {
+    int first;
+    int last;
+};
+
+static int connect_all(struct crowd *crowd, const struct sockaddr_in *address,
+                       unsigned long clients)
 {
     struct timespec start;
     if (clock_gettime(CLOCK_MONOTONIC, &start) < 0)
@@ -74,6 +84,25 @@ static int connect_all(const struct sockaddr_in *address, unsigned long clients)
         wait_for_turn(&start, i);
         if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
             return -1;
+        if (i == 0)
+            crowd->first = fd;
+        crowd->last = fd;
+    }
+    return 0;
+}
+
+/* As long as a message of chatload's is. */
+static int say(const struct crowd *crowd, unsigned long lines)
+{
+    char line[64];
+    char heard[sizeof(line)];
+    memset(line, 'x', sizeof(line));
+    line[sizeof(line) - 1] = '\n';
+    for (unsigned long i = 0; i < lines; i++) {
+        if (send(crowd->last, line, sizeof(line), MSG_NOSIGNAL) != sizeof(line))
+            return -1;
+        if (recv(crowd->first, heard, sizeof(heard), MSG_WAITALL) != sizeof(heard))
+            return -1;
     }
     return 0;
 }
@@ -81,14 +110,17 @@ static int connect_all(const struct sockaddr_in *address, unsigned long clients)
 int main(int count, char **arguments)
 {
     struct sockaddr_in address;
-    if (count != 3 || parse_address(arguments[1], &address) < 0) {
-        fprintf(stderr, "usage: %s HOST:PORT CLIENTS\n", arguments[0]);
+    struct crowd crowd = {-1, -1};
+    if (count < 3 || count > 4 || parse_address(arguments[1], &address) < 0) {
+        fprintf(stderr, "usage: %s HOST:PORT CLIENTS [LINES]\n", arguments[0]);
         return 2;
     }
     if (raise_limit() < 0)
         return die("the limit of descriptors");
-    if (connect_all(&address, strtoul(arguments[2], NULL, 10)) < 0)
+    if (connect_all(&crowd, &address, strtoul(arguments[2], NULL, 10)) < 0)
         return die("connecting");
+    if (count == 4 && say(&crowd, strtoul(arguments[3], NULL, 10)) < 0)
+        return die("talking");
     puts("connected");
     if (fflush(stdout) != 0)
         return die("stdout");
