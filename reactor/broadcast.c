@@ -174,45 +174,41 @@ uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint6
     return line;
 }
 
-/* How many of the lines from the cursor up to `to` would have been shown, and which is the last. */
-static uint64_t count_shown(const struct subscriber *subscriber, uint64_t to, uint64_t *last)
+/* How many of the lines from the cursor up to `to` would have been shown. */
+static uint64_t count_shown(const struct subscriber *subscriber, uint64_t to)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
     uint64_t line = subscriber->cursor;
     uint64_t shown = to > line ? to - line : 0;
-    for (; line < to && broadcast_may_leave_out(subscriber, line); line++) {
+    for (; line < to && broadcast_may_leave_out(subscriber, line); line++)
         if (left_out(subscriber, chunklog_record(log, line)))
             shown--;
-        else
-            *last = line;
-    }
-    if (line < to)
-        *last = to - 1;
     return shown;
 }
 
-/* Adds `lines` lines to the gap in front of the cursor. */
-static void add_missed(struct subscriber *subscriber, uint64_t lines,
-                       const struct line_record *last)
+/* Adds `lines` lines, the settled cursor's the first of them, to the gap in front of it. */
+static void add_missed(struct subscriber *subscriber, uint64_t lines)
 {
     uint64_t missed = subscriber->missed + lines;
+    if (!subscriber->missed)
+        subscriber->missed_sequence = broadcast_next_sequence(subscriber);
     subscriber->missed = missed < UINT32_MAX ? (uint32_t)missed : UINT32_MAX;
-    subscriber->missed_sequence = last->sequence;
 }
 
 /* Drops what lies below `boundary` for a receiver that can't be sent it. */
 static void step_over(struct subscriber *subscriber, uint64_t boundary)
 {
     const struct hub_rules *rules = subscriber->broadcast->hub->rules;
+    (void)broadcast_settle(subscriber);
     uint64_t limit = broadcast_limit(subscriber);
-    uint64_t last = 0;
-    uint64_t shown = count_shown(subscriber, boundary < limit ? boundary : limit, &last);
+    uint64_t shown = count_shown(subscriber, boundary < limit ? boundary : limit);
     if (shown) {
         if (rules->fell_behind)
             rules->fell_behind(subscriber);
-        add_missed(subscriber, shown, chunklog_record(&subscriber->broadcast->log, last));
+        add_missed(subscriber, shown);
     }
-    subscriber->cursor = boundary;
+    if (subscriber->cursor < boundary)
+        subscriber->cursor = boundary;
 }
 
 /* Brings every member past `boundary`: a reader that isn't blocked is sent what it is owed before

@@ -34,7 +34,7 @@ struct subscriber {
     uint64_t cursor; /* the next line to be shown; the log's end when caught up */
     uint64_t end; /* lines from here on are not for it; SUBSCRIBER_OPEN */
     uint64_t own_end; /* the number after its last own line: no own line from here on */
-    uint64_t missed_sequence; /* while `missed`: of the last of them */
+    uint64_t missed_sequence; /* while `missed`: of the first of them */
     uint32_t missed; /* lines dropped before the cursor and not yet told */
     uint32_t index; /* in broadcast->members */
 };
@@ -104,7 +104,8 @@ static inline void broadcast_advance(struct subscriber *subscriber, uint64_t to)
 }
 
 /* The order of what comes next for a settled subscriber that has something to be shown. A gap has
- * that of the last line that it stands for. */
+ * that of the first line that it stands for: what was written in the middle of it, a pong perhaps,
+ * comes after every line before it or what stands for that. */
 uint64_t broadcast_next_sequence(const struct subscriber *subscriber);
 
 /* The number of the first line that is not for this subscriber yet. */

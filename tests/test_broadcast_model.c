@@ -3,7 +3,7 @@
  * plain array of all that it is owed, in the order in which it happened. What a
  * reader takes, in pieces cut at any byte, has to be the front of its array.
  * When lines go that a blocked reader was owed, they are taken off its array and
- * one gap with their number is put where the last of them was.
+ * one gap with their number is put where the first of them was.
  */
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -141,23 +141,16 @@ static void drop(struct slot *slot, uint64_t first)
     struct pending *owed = &pending[slot->reader];
     unsigned lost = 0;
     unsigned told = 0;
-    size_t place = 0;
+    size_t place = owed->count; /* of the first of them found so far */
     for (size_t i = owed->count; i-- > 0;) {
-        struct item *item = &owed->items[i];
-        if (!is_of(item, slot))
+        const struct item *item = &owed->items[i];
+        if (!is_of(item, slot) || (!item->lost && item->number >= first))
             continue;
-        if (item->lost)
-            told = item->lost;
-        else if (item->number >= first)
-            continue;
-        else if (lost++ == 0) {
-            place = i;
-            continue; /* its place is the gap's */
-        }
-        if (lost == 0)
-            continue; /* a gap that nothing is added to */
-        remove_at(owed, i);
-        place--;
+        told += item->lost;
+        lost += !item->lost;
+        if (place < owed->count)
+            remove_at(owed, place);
+        place = i;
     }
     if (lost == 0)
         return;

@@ -128,6 +128,34 @@ Test(slow_readers, who_stalls_again_is_told_of_each_gap_in_its_place)
     busy_room_end(&busy);
 }
 
+/* Where the first line that contains `text` is. */
+static size_t place_of(const struct crowd_lines *lines, const char *text)
+{
+    size_t at = 0;
+    while (at < lines->count && !strstr(lines->line[at], text))
+        at++;
+    cr_assert_lt(at, lines->count, "no line has: %s", text);
+    return at;
+}
+
+Test(slow_readers, what_was_answered_in_the_middle_of_a_gap_comes_after_the_word_of_it)
+{
+    struct busy_room busy = busy_room_start(server_start("--backlog", "64K"), 1);
+    start_counting(&busy, "#room");
+    busy_room_pause(&busy);
+    busy_room_talk(&busy, ANN, 1500, 100);
+    crowd_sendf(busy.crowd, FIRST_STALLED, "/ping middle\nI am here\n");
+    crowd_await(busy.crowd, WITNESS, 1, "I am here");
+    busy_room_talk(&busy, ANN, 1500, 100);
+    busy_room_resume(&busy);
+    crowd_barrier(busy.crowd, 0, busy.crowd->count);
+    struct crowd_lines seen = crowd_lines(busy.crowd, FIRST_STALLED, START);
+    cr_assert_eq(crowd_count(busy.crowd, FIRST_STALLED, GAP_TEXT), 1);
+    cr_assert_lt(place_of(&seen, GAP_TEXT), place_of(&seen, "* pong middle"));
+    crowd_lines_free(&seen);
+    busy_room_end(&busy);
+}
+
 Test(slow_readers, the_own_lines_of_one_who_talks_without_reading_are_not_counted)
 {
     struct busy_room busy = busy_room_start(server_start("--backlog", "64K"), 2);
