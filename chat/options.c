@@ -19,7 +19,7 @@ struct parser {
     size_t size; /* of `problem` */
 };
 
-#define QUOTE_BYTES 64
+#define QUOTE_BYTES 128
 #define QUOTE_TEXT (QUOTE_BYTES * TEXT_CLEAN_GROWTH + sizeof("'...'"))
 
 /* Writes `value` in quotes as it may stand in one line, cut where it is longer than anybody needs

@@ -29,7 +29,7 @@
 #define OPTIONS_ACCEPTED_TEXT 128
 
 /* Room for every problem options_parse can name; what has less is cut. */
-#define OPTIONS_PROBLEM_TEXT 512
+#define OPTIONS_PROBLEM_TEXT 1024
 
 struct option {
     const char *name; /* without its dashes */

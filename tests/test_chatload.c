@@ -394,6 +394,7 @@ Test(chatload, a_refused_connection_is_one_line_with_address_and_cause)
     expect_status(1);
     expect_complaint("127.0.0.1:1: client ");
     expect_complaint("Connection refused");
+    cr_expect_str_empty(run.out, "nothing else is said");
     load_release_run(&run);
 }
 

@@ -242,6 +242,16 @@ Test(config, names_of_options_are_not_shortened)
     cr_assert_eq(PARSE("-listen"), -EINVAL, "that is -l with the value isten");
 }
 
+Test(config, a_path_that_is_a_little_too_long_is_shown_whole)
+{
+    char value[sizeof("unix:") + 108] = "unix:/";
+    char expected[256];
+    memset(value + 6, 'p', sizeof(value) - 7);
+    (void)snprintf(expected, sizeof(expected), "chatd: --listen: '%s' is not accepted: ", value);
+    cr_assert_eq(PARSE("--listen", value), -EINVAL);
+    cr_assert_eq(strncmp(problem, expected, strlen(expected)), 0, "%s", problem);
+}
+
 Test(config, nothing_that_is_typed_makes_a_second_line_or_a_long_one)
 {
     char value[4096];

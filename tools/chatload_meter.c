@@ -93,7 +93,8 @@ int meter_step(struct task *task)
 void meter_finish(struct meter *meter)
 {
     meter_look(meter);
-    if (meter->phase != PHASE_STARTING)
+    /* A run that ends while it connects has failed, and one line says why. */
+    if (meter->terminal || meter->phase != PHASE_CONNECTING)
         live_show(meter, true);
     meter->phase = PHASE_STARTING;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "chat/endpoint.h"
+#include "chat/options.h"
 #include "tools/chatload_limit.h"
 
 /* More than there are figures to limit, both ways. */
@@ -50,7 +51,7 @@ struct settings {
 enum { SETTINGS_HELP = 1, SETTINGS_VERSION = 2 };
 
 /* Room for every problem, and for the help. */
-#define SETTINGS_PROBLEM_TEXT 512
+#define SETTINGS_PROBLEM_TEXT OPTIONS_PROBLEM_TEXT
 #define SETTINGS_HELP_TEXT 4096
 
 /* Reads the command line, as options_parse does. `settings` points into `argv`. */
