@@ -1,12 +1,14 @@
 #include "chat/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "chat/text.h"
 #include "chat/units.h"
+#include "reactor/clock.h"
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -19,11 +21,15 @@ static const char *const level_names[] = {
 
 static const char ellipsis[] = "...";
 
+/* How long a line waits for a slow reader. */
+#define LOG_PATIENCE_NS (NS_PER_SECOND / 10)
+
 void log_init(struct log *log, struct sys *sys, int fd, enum log_level level)
 {
     log->sys = sys;
     log->fd = fd;
     log->level = level;
+    log->lost = 0;
 }
 
 bool log_enabled(const struct log *log, enum log_level level)
@@ -76,6 +82,33 @@ static size_t compose(char *text, size_t limit, const char *format, va_list argu
     return cut(limit, text, length);
 }
 
+/* Whether the line goes out without stopping the server. A reader that has stopped is waited for
+ * once. */
+static bool is_taken(struct log *log)
+{
+    struct sys *sys = log->sys;
+    return sys->takes(sys, log->fd, log->lost ? 0 : LOG_PATIENCE_NS) != 0;
+}
+
+/* The time and the level, as every line begins. */
+static size_t write_head(const struct log *log, enum log_level level, char *line, size_t size)
+{
+    units_format_utc(log->sys->realtime_ns(log->sys), line);
+    size_t head = strlen(line);
+    return head + (size_t)snprintf(line + head, size - head, " %-5s ", level_names[level]);
+}
+
+static void tell_lost(struct log *log)
+{
+    char line[128];
+    size_t length = write_head(log, LOG_LEVEL_WARN, line, sizeof(line));
+    length +=
+        (size_t)snprintf(line + length, sizeof(line) - length,
+                         "%" PRIu64 " lines of the log are lost: nobody read it\n", log->lost);
+    log->lost = 0;
+    write_out(log, line, length);
+}
+
 void log_write(struct log *log, enum log_level level, const char *format, ...)
 {
     char line[UNITS_UTC_TEXT + sizeof(" error ") + LOG_LINE_BYTES * TEXT_CLEAN_GROWTH];
@@ -83,10 +116,13 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
 
     if (!log_enabled(log, level))
         return;
-    units_format_utc(log->sys->realtime_ns(log->sys), line);
-    size_t head = strlen(line);
-    head += (size_t)snprintf(line + head, sizeof(line) - head, " %-5s ", level_names[level]);
-
+    if (!is_taken(log)) {
+        log->lost++;
+        return;
+    }
+    if (log->lost)
+        tell_lost(log);
+    size_t head = write_head(log, level, line, sizeof(line));
     va_start(arguments, format);
     size_t length = compose(line + head, LOG_LINE_BYTES - 1 - head, format, arguments);
     va_end(arguments);

@@ -10,14 +10,16 @@
  * allocating, so that the last words before a crash and those about running out
  * of memory are there to read.
  *
- * Writing may block for as long as whoever reads the descriptor lets it: a log
- * piped into a program that has stopped reading stops the server too.
+ * Whoever reads it may be slow: a line waits for a tenth of a second. Where the
+ * reader has stopped (a pager, a terminal after Ctrl-S), lines are lost rather
+ * than the server stopped; how many is told in front of the next that is taken.
  */
 #ifndef CHAT_LOG_H
 #define CHAT_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "reactor/sys.h"
 
@@ -33,6 +35,7 @@ struct log {
     struct sys *sys; /* for the wall's clock and for writing */
     int fd; /* where lines go; the caller's */
     enum log_level level; /* may be changed at any time */
+    uint64_t lost; /* lines that nobody took, since the last that somebody did */
 };
 
 /* Makes a log that writes what is at most `level` to `fd`, 2 for the standard error output. */
@@ -41,8 +44,8 @@ void log_init(struct log *log, struct sys *sys, int fd, enum log_level level);
 /* True where a line of `level` would be written: for lines that are costly to compose. */
 bool log_enabled(const struct log *log, enum log_level level);
 
-/* Writes one line, unless the log's level leaves it out. What can't be written is lost, silently:
- * there is no second place to complain. */
+/* Writes one line, unless the log's level leaves it out. What can't be written (a full disk) is
+ * lost, silently: there is no second place to complain. */
 void log_write(struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

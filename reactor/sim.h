@@ -196,6 +196,7 @@ enum sim_call {
     SIM_OPEN_READ,
     SIM_OPEN_WRITE,
     SIM_READ,
+    SIM_TAKES,
     SIM_WRITE,
     SIM_FILE_KIND,
     SIM_UNLINK,

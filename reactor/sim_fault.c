@@ -37,6 +37,7 @@ static const struct {
     [SIM_OPEN_READ] = {"open_read", {EMFILE, EACCES, ENOENT, ENFILE, EIO}},
     [SIM_OPEN_WRITE] = {"open_write", {EMFILE, EACCES, ENOSPC, ENFILE, EROFS}},
     [SIM_READ] = {"read", {EIO, EISDIR}},
+    [SIM_TAKES] = {"takes", {0}},
     [SIM_WRITE] = {"write", {ENOSPC, EIO}},
     [SIM_FILE_KIND] = {"file_kind", {EACCES, EIO}},
     [SIM_UNLINK] = {"unlink", {EACCES, EROFS}},

@@ -105,6 +105,15 @@ static ssize_t door_read(struct sys *sys, int fd, void *buffer, size_t size)
     return (ssize_t)sim_bytes_take(&descriptor->content, buffer, size);
 }
 
+/* There is always somebody who reads. */
+static int door_takes(struct sys *sys, int fd, int64_t timeout_ns)
+{
+    (void)fd;
+    (void)timeout_ns;
+    (void)sim_enter(sim_of(sys), SIM_TAKES);
+    return 1;
+}
+
 static ssize_t door_write(struct sys *sys, int fd, const void *data, size_t size)
 {
     struct sim *sim = sim_of(sys);
@@ -155,6 +164,7 @@ void sim_file_install(struct sys *sys)
     sys->open_read = door_open_read;
     sys->open_write = door_open_write;
     sys->read = door_read;
+    sys->takes = door_takes;
     sys->write = door_write;
     sys->file_kind = door_file_kind;
     sys->unlink = door_unlink;

@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,6 +320,13 @@ static ssize_t kernel_read(struct sys *sys, int fd, void *buffer, size_t size)
     return answer(TEMP_FAILURE_RETRY(read(fd, buffer, size)));
 }
 
+static int kernel_takes(struct sys *sys, int fd, int64_t timeout_ns)
+{
+    (void)sys;
+    struct pollfd wanted = {.fd = fd, .events = POLLOUT};
+    return (int)answer(TEMP_FAILURE_RETRY(poll(&wanted, 1, wait_ms(timeout_ns))));
+}
+
 static ssize_t kernel_write(struct sys *sys, int fd, const void *data, size_t size)
 {
     (void)sys;
@@ -492,6 +500,7 @@ static struct kernel the_kernel = {
     .sys.open_read = kernel_open_read,
     .sys.open_write = kernel_open_write,
     .sys.read = kernel_read,
+    .sys.takes = kernel_takes,
     .sys.write = kernel_write,
     .sys.file_kind = kernel_file_kind,
     .sys.unlink = kernel_unlink,

@@ -97,10 +97,13 @@ struct sys {
 
     /* Files: small and local, so they may block for as long as a disk takes. open_read opens for
      * reading, open_write creates and truncates with mode 0600. file_kind does not follow a
-     * symbolic link. */
+     * symbolic link. takes waits `timeout_ns` at most (rounded up) until a write of up to PIPE_BUF
+     * bytes to a pipe wouldn't block, or would fail: poll(2); it answers 1, or 0 where that is
+     * over. Of a disk it is always 1. */
     int (*open_read)(struct sys *sys, const char *path);
     int (*open_write)(struct sys *sys, const char *path);
     ssize_t (*read)(struct sys *sys, int fd, void *buffer, size_t size);
+    int (*takes)(struct sys *sys, int fd, int64_t timeout_ns);
     ssize_t (*write)(struct sys *sys, int fd, const void *data, size_t size);
     int (*file_kind)(struct sys *sys, const char *path, enum sys_file_kind *kind);
     int (*unlink)(struct sys *sys, const char *path);

@@ -10,6 +10,7 @@
 #define TESTS_FAKE_DOOR_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,8 @@ struct fake_door {
     char written[FAKE_DOOR_WRITTEN_MAX];
     size_t written_bytes;
     size_t writes;
+    bool stopped; /* who reads what is written has stopped */
+    int64_t waited_ns; /* for that */
 };
 
 static inline struct fake_door *fake_door_of(struct sys *sys)
@@ -96,6 +99,15 @@ static inline int fake_door_random(struct sys *sys, void *buffer, size_t size)
     return 0;
 }
 
+static inline int fake_door_takes(struct sys *sys, int fd, int64_t timeout_ns)
+{
+    struct fake_door *door = fake_door_of(sys);
+
+    (void)fd; /* there is one place to write to */
+    door->waited_ns += door->stopped ? timeout_ns : 0;
+    return !door->stopped;
+}
+
 static inline ssize_t fake_door_write(struct sys *sys, int fd, const void *data, size_t size)
 {
     struct fake_door *door = fake_door_of(sys);
@@ -123,6 +135,7 @@ static inline void fake_door_init(struct fake_door *door)
     door->sys.release = fake_door_release;
     door->sys.realtime_ns = fake_door_realtime_ns;
     door->sys.random = fake_door_random;
+    door->sys.takes = fake_door_takes;
     door->sys.write = fake_door_write;
 }
 

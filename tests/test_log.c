@@ -123,6 +123,24 @@ Test(log, text_that_grows_when_cleaned_still_fits)
     cr_assert_str_eq(line + strlen(line) - 7, "\xef\xbf\xbd...\n");
 }
 
+Test(log, a_reader_that_has_stopped_is_waited_for_once_and_then_told_what_it_missed)
+{
+    door.stopped = true;
+    for (int i = 0; i < 3; i++)
+        log_write(&chat_log, LOG_LEVEL_INFO, "nobody reads this");
+    cr_assert_str_eq(written(), "");
+    cr_assert_eq(door.waited_ns, NS_PER_SECOND / 10);
+    log_write(&chat_log, LOG_LEVEL_DEBUG, "nor is this wanted");
+    door.stopped = false;
+    log_write(&chat_log, LOG_LEVEL_INFO, "hello");
+    cr_assert_str_eq(written(),
+                     "2026-01-02 12:04:05 warn  3 lines of the log are lost: nobody read it\n"
+                     "2026-01-02 12:04:05 info  hello\n");
+    door.stopped = true;
+    log_write(&chat_log, LOG_LEVEL_INFO, "it stops again");
+    cr_assert_eq(door.waited_ns, 2 * (NS_PER_SECOND / 10), "and is waited for again");
+}
+
 Test(log, a_short_write_is_continued_and_a_failed_one_given_up)
 {
     door.write_most = 7;
