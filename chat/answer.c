@@ -83,6 +83,13 @@ static void roll_put(struct roll *roll, const char *text)
     roll->length += length;
 }
 
+static void roll_put_number(struct roll *roll, uint32_t number)
+{
+    char digits[TEXT_NUMBER];
+    (void)text_put_number(digits, number);
+    roll_put(roll, digits);
+}
+
 static void roll_begin(struct roll *roll, const char *before)
 {
     roll->length = 0;
@@ -358,14 +365,21 @@ size_t answer_others(const struct client *client, const struct room *room, char 
     if (others == 0)
         return (size_t)snprintf(text, size, "nobody else is here");
     struct roll roll;
-    char before[32];
-    const char *what = others == 1 ? "other" : "others";
-    (void)snprintf(before, sizeof(before), "%u %s: ", others, what);
-    roll_begin(&roll, before);
+    roll_begin(&roll, "");
+    roll_put_number(&roll, others);
+    roll_put(&roll, others == 1 ? " other" : " others");
+    size_t counted = roll.length;
+    roll_put(&roll, ": ");
     add_others(&roll, size, client, room);
     if (roll.names == 0)
-        return (size_t)snprintf(text, size, "%u %s", others, what);
-    if (roll.names == others)
-        return (size_t)snprintf(text, size, "%s", roll.text);
-    return (size_t)snprintf(text, size, "%s and %u more", roll.text, others - roll.names);
+        roll.length = counted;
+    else if (roll.names < others) {
+        roll_put(&roll, " and ");
+        roll_put_number(&roll, others - roll.names);
+        roll_put(&roll, " more");
+    }
+    assert(roll.length < size);
+    memcpy(text, roll.text, roll.length);
+    text[roll.length] = '\0';
+    return roll.length;
 }

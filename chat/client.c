@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chat/text.h"
+
 static struct sys *sys_of(const struct client *client)
 {
     return client_chat(client)->loop->sys;
@@ -19,7 +21,7 @@ static int take_guest_name(struct client *client, struct chat *chat)
     int rc = guests_take(&chat->guests, &number);
     if (rc < 0)
         return rc;
-    (void)snprintf(client->name, sizeof(client->name), NAMES_GUEST "%u", number);
+    (void)text_put_number(stpcpy(client->name, NAMES_GUEST), number);
     rc = names_add(&chat->people, client->name);
     if (rc < 0)
         guests_give_back(&chat->guests, number);

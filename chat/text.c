@@ -164,3 +164,17 @@ size_t text_trim(const char **text, size_t length)
     }
     return length;
 }
+
+char *text_put_number(char *to, uint32_t number)
+{
+    char digits[TEXT_NUMBER - 1]; /* the last first */
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (count > 0)
+        *to++ = digits[--count];
+    *to = '\0';
+    return to;
+}

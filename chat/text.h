@@ -52,4 +52,11 @@ bool text_equal_folded(const char *one, const char *other, size_t length);
  * without trailing ones. */
 size_t text_trim(const char **text, size_t length);
 
+/* Room for a number of text_put_number's with its NUL. */
+#define TEXT_NUMBER 11
+
+/* Writes `number` in decimal and a NUL to `to`, and returns where the NUL is: for what is said to
+ * each of ten thousand who come, where snprintf is most of the work. */
+char *text_put_number(char *to, uint32_t number);
+
 #endif

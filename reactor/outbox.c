@@ -22,18 +22,33 @@ void outbox_mark(struct outbox *outbox, struct hub *hub)
         list_append(&outbox->dirty, &hub->dirty);
 }
 
+/* Several answers in a row are one entry, and so one segment to send. Whether `added` is of that
+ * kind: it would be the second entry and have the place of the first; that is then made `added`. */
+static bool extends_first(const struct outbox *outbox, struct outbox_entry *added)
+{
+    struct outbox_entry first;
+    if (!outbox_entry_at(outbox, 0, &first) || first.sequence != added->sequence ||
+        first.kind != added->kind || sizeof(first) + first.length != buffer_length(&outbox->queue))
+        return false;
+    added->length += first.length;
+    return true;
+}
+
 int outbox_write(struct outbox *outbox, struct hub *hub, enum outbox_kind kind, const char *bytes,
                  size_t size)
 {
     if (outbox->dead || size == 0)
         return 0;
     struct sys *sys = hub->pool.sys;
-    const struct outbox_entry entry = {
+    struct outbox_entry entry = {
         .sequence = hub->sequence, .length = (uint32_t)size, .kind = (uint32_t)kind};
     int rc = buffer_reserve(&outbox->queue, sys, sizeof(entry) + size);
     if (rc < 0)
         return rc;
-    (void)buffer_append(&outbox->queue, sys, &entry, sizeof(entry)); /* the room is there */
+    if (extends_first(outbox, &entry))
+        memcpy(buffer_data(&outbox->queue), &entry, sizeof(entry)); /* it isn't aligned */
+    else
+        (void)buffer_append(&outbox->queue, sys, &entry, sizeof(entry)); /* the room is there */
     (void)buffer_append(&outbox->queue, sys, bytes, size);
     outbox->waiting_bytes[kind] += (uint32_t)size;
     outbox_mark(outbox, hub);

@@ -56,6 +56,22 @@ Test(outbox, entries_wait_in_the_order_they_were_written)
     cr_assert_str_eq(queued(), "4'pong' 6'hi' 6'ok'");
 }
 
+Test(outbox, answers_in_a_row_are_one_entry)
+{
+    hub.sequence = 4;
+    cr_assert_eq(write_text(OUTBOX_ANSWER, "one "), 0);
+    cr_assert_eq(write_text(OUTBOX_ANSWER, "two "), 0);
+    cr_assert_eq(write_text(OUTBOX_ANSWER, "three"), 0);
+    cr_assert_str_eq(queued(), "4'one two three'");
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], strlen("one two three"));
+    outbox_consume(&outbox, strlen("one "));
+    cr_assert_eq(write_text(OUTBOX_ANSWER, "pong"), 0);
+    cr_assert_str_eq(queued(), "0'two three' 4'pong'", "what is begun stays by itself");
+    hub.sequence = 5;
+    cr_assert_eq(write_text(OUTBOX_ANSWER, "after a line"), 0);
+    cr_assert_str_eq(queued(), "0'two three' 4'pong' 5'after a line'");
+}
+
 Test(outbox, kinds_are_counted_apart)
 {
     cr_assert_eq(write_text(OUTBOX_ANSWER, "pong"), 0);
@@ -76,13 +92,14 @@ Test(outbox, what_was_begun_goes_before_everything)
 {
     hub.sequence = 4;
     cr_assert_eq(write_text(OUTBOX_ANSWER, "abcdef"), 0);
+    hub.sequence = 5;
     cr_assert_eq(write_text(OUTBOX_ANSWER, "next"), 0);
     outbox_consume(&outbox, 2);
-    cr_assert_str_eq(queued(), "0'cdef' 4'next'");
+    cr_assert_str_eq(queued(), "0'cdef' 5'next'");
     outbox_consume(&outbox, 1);
-    cr_assert_str_eq(queued(), "0'def' 4'next'");
+    cr_assert_str_eq(queued(), "0'def' 5'next'");
     outbox_consume(&outbox, 3);
-    cr_assert_str_eq(queued(), "4'next'");
+    cr_assert_str_eq(queued(), "5'next'");
 }
 
 Test(outbox, the_rest_of_a_line_goes_before_everything)

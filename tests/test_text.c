@@ -1,6 +1,8 @@
 #include "chat/text.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/utf8_oracle.h"
@@ -218,4 +220,16 @@ Test(text, trimming_takes_blanks_off_both_ends)
     expect_trimmed(" \t ", "");
     expect_trimmed("word", "word");
     expect_trimmed("\t two words \t", "two words");
+}
+
+Test(text, numbers_are_written_in_decimal)
+{
+    static const uint32_t numbers[] = {0, 7, 10, 99, 100, 1234567890, UINT32_MAX};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+        char written[TEXT_NUMBER];
+        char expected[TEXT_NUMBER + 1];
+        (void)snprintf(expected, sizeof(expected), "%" PRIu32, numbers[i]);
+        cr_assert_eq(text_put_number(written, numbers[i]), written + strlen(written));
+        cr_assert_str_eq(written, expected);
+    }
 }
