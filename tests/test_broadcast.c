@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -384,6 +385,67 @@ Test(broadcast, what_is_dropped_in_several_steps_is_one_gap)
     say_much(1, 60);
     cr_assert_gt(members[0].missed, first);
     cr_assert_eq(members[0].missed, room.log.first);
+}
+
+/* Has ann fall behind with a message in the middle of what is dropped for her. */
+static uint64_t say_much_around_a_message(void)
+{
+    reader_stall(&ann);
+    say_much(1, 20);
+    uint64_t before = room.log.end;
+    reader_tell(&ann, "message\n");
+    say_much(1, 60);
+    cr_assert_gt(room.log.first, before, "what follows the message was dropped, too");
+    return before;
+}
+
+static void expect_begin(const struct reader *reader, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void expect_begin(const struct reader *reader, const char *format, ...)
+{
+    char expected[128];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(expected, sizeof(expected), format, arguments);
+    va_end(arguments);
+    cr_assert_eq(strncmp(reader->text, expected, (size_t)length), 0, "%.60s", reader->text);
+}
+
+Test(broadcast, what_was_said_before_a_message_is_told_of_before_it)
+{
+    uint64_t before = say_much_around_a_message();
+    uint64_t behind = room.log.first - before;
+    ann.text_bytes = 0;
+    reader_resume(&ann);
+    flush();
+    expect_begin(&ann, "room<%u lost>\nmessage\nroom<%u lost>\nxxx", (unsigned)before,
+                 (unsigned)behind);
+    cr_assert_eq(ann.outbox.waiting_bytes[OUTBOX_REST], 0);
+}
+
+Test(broadcast, without_memory_a_gap_is_told_of_once_before_the_message)
+{
+    door.fail_after = true;
+    reader_stall(&ann);
+    say_much(1, 20);
+    uint64_t before = room.log.end;
+    reader_tell(&ann, "message\n");
+    while (room.log.first <= before) {
+        door.fail_at = door.allocations + 1;
+        int rc = broadcast_append(&room, &members[1], long_line(), strlen(long_line()));
+        door.fail_at = 0;
+        if (rc < 0) /* room was made for it all the same: nothing more is dropped */
+            say_much(1, 1);
+    }
+    uint32_t missed = members[0].missed;
+    cr_assert_eq(missed, room.log.first);
+    door.fail_after = false;
+    ann.text_bytes = 0;
+    reader_resume(&ann);
+    flush();
+    expect_begin(&ann, "room<%u lost>\nmessage\nxxx", (unsigned)missed);
+    cr_assert_eq(ann.outbox.waiting_bytes[OUTBOX_REST], 0);
 }
 
 Test(broadcast, a_reader_that_is_not_blocked_is_never_skipped)
