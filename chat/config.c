@@ -73,16 +73,6 @@ static const char *read_log_level(const struct option *option, void *target, con
     return log_level_parse(value, &config->log_level) ? option->accepted : NULL;
 }
 
-static const char *read_debug(const struct option *option, void *target, const char *value)
-{
-    struct config *config = target;
-
-    (void)option;
-    (void)value; /* there is none */
-    config->debug = true;
-    return NULL;
-}
-
 /* How long a line may be decides how small a backlog may be. */
 static bool backlog_fits(const void *target, char accepted[static OPTIONS_ACCEPTED_TEXT])
 {
@@ -188,7 +178,10 @@ static const struct option rows[] = {
      .accepted = "a duration such as 250ms, 5s or 1m, or 0 for none",
      .read = options_read_duration,
      FIELD(grace_ns)},
-    {.name = "debug", .help = "reactor debug mode; also REACTOR_DEBUG=1", .read = read_debug},
+    {.name = "debug",
+     .help = "reactor debug mode; also REACTOR_DEBUG=1",
+     .read = options_read_flag,
+     FIELD(debug)},
     {.name = "slow-callback",
      .argument = "DUR",
      .fallback = "100ms",

@@ -284,6 +284,13 @@ static void *field_of(const struct option *option, void *target)
     return (char *)target + option->offset;
 }
 
+const char *options_read_flag(const struct option *option, void *target, const char *value)
+{
+    (void)value; /* there is none */
+    *(bool *)field_of(option, target) = true;
+    return NULL;
+}
+
 const char *options_read_number(const struct option *option, void *target, const char *value)
 {
     uint32_t *field = field_of(option, target);

@@ -71,6 +71,9 @@ int options_parse(const struct options *options, void *target, char **argv, char
  * What doesn't fit into `size` bytes is left out. */
 size_t options_help(const struct options *options, char *text, size_t size);
 
+/* Sets a bool, for an option that takes no value. */
+const char *options_read_flag(const struct option *option, void *target, const char *value);
+
 /* Reads a whole number into a uint32_t, a SIZE into a size_t, both within the option's range. */
 const char *options_read_number(const struct option *option, void *target, const char *value);
 const char *options_read_size(const struct option *option, void *target, const char *value);

@@ -5,7 +5,9 @@
  * is a cursor, the number of the line it is shown next. Being behind costs
  * nothing but the chunks that are kept for the slowest cursor, and those are
  * bounded by the backlog: who is further behind than that steps over the oldest
- * chunk and remembers how many lines it missed.
+ * chunk and remembers how many lines it missed. It is told where the first of
+ * them stood; where something in its queue stands among them, in front of that,
+ * of those that came before, and behind it of the others.
  *
  *      log     [ 3  4  5  6 ][ 7  8  9 10 ][ 11 12 ]
  *                    ^               ^              ^

@@ -18,9 +18,9 @@
 #include "reactor/buffer.h"
 #include "reactor/hub.h"
 
-/* What is in the queue: the program's answers, other people's messages, and the rest of a line that
- * was cut. They are counted apart, since who doesn't read its answers is not read, and who doesn't
- * read messages gets no more of them. */
+/* What is in the queue: the program's answers, other people's messages, and what is told in any
+ * case: the rest of a line that was cut, and texts about gaps. They are counted apart, since who
+ * doesn't read its answers is not read, and who doesn't read messages gets no more of them. */
 enum outbox_kind { OUTBOX_ANSWER, OUTBOX_MESSAGE, OUTBOX_REST, OUTBOX_KINDS };
 
 /* What every send looks at stands first, and so lies together with the stream's. */
@@ -35,7 +35,8 @@ struct outbox {
     struct list dirty; /* on hub->dirty while there is something to look at */
 };
 
-/* The head of an entry. Its bytes follow. */
+/* The head of an entry. Its bytes follow. What is written in a row at the head of the queue, of one
+ * kind and with no line between, is one entry. */
 struct outbox_entry {
     uint64_t sequence; /* of the line that was broadcast last; 0: it was begun, it goes first */
     uint32_t length;

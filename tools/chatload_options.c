@@ -82,15 +82,6 @@ static bool burst_fits(const void *target, char accepted[static OPTIONS_ACCEPTED
     return settings->burst == 1 || settings->rate > 0;
 }
 
-static const char *read_spin(const struct option *option, void *target, const char *value)
-{
-    struct settings *settings = target;
-    (void)option;
-    (void)value; /* there is none */
-    settings->spin = true;
-    return NULL;
-}
-
 #define FIELD(member) .offset = offsetof(struct settings, member)
 
 static const struct option rows[] = {
@@ -154,7 +145,8 @@ static const struct option rows[] = {
     {.name = "spin",
      .help = "never sleep, so that waking chatload isn't charged to the server, where --rate "
              "isn't 0; it needs a CPU of its own",
-     .read = read_spin},
+     .read = options_read_flag,
+     FIELD(spin)},
     {.name = "window",
      .argument = "N",
      .fallback = "8",
