@@ -136,6 +136,15 @@ void client_tell(struct client *client, const char *format, ...)
     put(client, chat->output, length);
 }
 
+void client_tell_words(struct client *client, const char *const words[])
+{
+    struct chat *chat = client_chat(client);
+    char *end = text_put_words(stpcpy(chat->output, "* "), words);
+    end = stpcpy(end, "\r\n");
+    assert((size_t)(end - chat->output) < chat->output_size);
+    put(client, chat->output, (size_t)(end - chat->output));
+}
+
 void client_refuse(struct client *client, const char *format, ...)
 {
     struct chat *chat = client_chat(client);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chat/text.h"
+
 static struct sys *sys_of(const struct room *room)
 {
     return room->chat->loop->sys;
@@ -123,10 +125,8 @@ static int say(struct member *member, size_t length)
 static size_t compose(struct room *room, const char *between, const char *name, const char *after,
                       struct iovec text)
 {
-    const char *words[] = {room->name, between, name, after};
-    char *to = room->chat->output;
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-        to = stpcpy(to, words[i]);
+    const char *words[] = {room->name, between, name, after, NULL};
+    char *to = text_put_words(room->chat->output, words);
     memcpy(to, text.iov_base, text.iov_len);
     return (size_t)(to - room->chat->output) + text.iov_len;
 }

@@ -41,9 +41,10 @@ static void enter(struct session *self)
         return;
     }
     (void)answer_others(client, chat->lobby, others, sizeof(others));
-    client_tell(client, "Welcome to %s. You are %s in %s.", chat->config->name, client->name,
-                chat->lobby->name);
-    client_tell(client, "/help lists commands, /quit leaves; %s.", others);
+    client_tell_words(client, (const char *[]){"Welcome to ", chat->config->name, ". You are ",
+                                               client->name, " in ", chat->lobby->name, ".", NULL});
+    client_tell_words(client,
+                      (const char *[]){"/help lists commands, /quit leaves; ", others, ".", NULL});
     answer_motd(client);
     (void)answer_history(client, chat->lobby, ANSWER_HISTORY_ON_JOIN); /* there may be none */
 }

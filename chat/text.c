@@ -178,3 +178,11 @@ char *text_put_number(char *to, uint32_t number)
     *to = '\0';
     return to;
 }
+
+char *text_put_words(char *to, const char *const words[])
+{
+    *to = '\0';
+    for (; *words; words++)
+        to = stpcpy(to, *words);
+    return to;
+}

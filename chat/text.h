@@ -59,4 +59,8 @@ size_t text_trim(const char **text, size_t length);
  * each of ten thousand who come, where snprintf is most of the work. */
 char *text_put_number(char *to, uint32_t number);
 
+/* Writes `words`, of which NULL is the last, one behind the other and a NUL to `to`, and returns
+ * where the NUL is: for the same use. */
+char *text_put_words(char *to, const char *const words[]);
+
 #endif

@@ -233,3 +233,14 @@ Test(text, numbers_are_written_in_decimal)
         cr_assert_str_eq(written, expected);
     }
 }
+
+Test(text, words_stand_together)
+{
+    char written[16] = "before";
+    const char *const none[] = {NULL};
+    cr_assert_eq(text_put_words(written, none), written);
+    cr_assert_str_eq(written, "");
+    const char *const words[] = {"You are ", "", "ann", ".", NULL};
+    cr_assert_eq(text_put_words(written, words), written + strlen("You are ann."));
+    cr_assert_str_eq(written, "You are ann.");
+}
