@@ -1,17 +1,15 @@
 /*
  * bench_crowd: people who connect and then do nothing.
  *
- *     bench_crowd HOST:PORT CLIENTS [LINES]
+ *     bench_crowd HOST:PORT CLIENTS MS [LINES]
  *
- * Connects so many to a server, says so in one line, and keeps them until it is
- * killed. Nothing is sent or read, so whatever the server does, it does because
- * somebody has come: what it says to them fits into their buffers.
+ * Connects so many to a server, evenly spread over so many milliseconds (0: as
+ * fast as it can), says so in one line, and keeps them until it is killed.
+ * Nothing is sent or read, so whatever the server does, it does because somebody
+ * has come: what it says to them fits into their buffers.
  *
  * With LINES, the last of them says so many before that, each when the first has
  * heard the one before: what a relay's sends to all of them cost.
- *
- * They come evenly, 10,000 in half a second: faster than any listener's queue
- * overflows, for then the kernel would let a newcomer wait for a second.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,8 +21,6 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-#define CLIENTS_PER_MS 20
 
 static int die(const char *what)
 {
@@ -53,13 +49,12 @@ static int raise_limit(void)
     return setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* When client `number` comes. */
-static void wait_for_turn(const struct timespec *start, unsigned long number)
+/* Until so long after `start`. */
+static void wait_until(const struct timespec *start, unsigned long ms)
 {
-    unsigned long after_ms = number / CLIENTS_PER_MS;
     struct timespec at = *start;
-    at.tv_sec += (time_t)(after_ms / 1000);
-    at.tv_nsec += (long)(after_ms % 1000) * 1000000;
+    at.tv_sec += (time_t)(ms / 1000);
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
     if (at.tv_nsec >= 1000000000) {
         at.tv_nsec -= 1000000000;
         at.tv_sec++;
@@ -73,15 +68,21 @@ struct crowd {
     int last;
 };
 
+struct crowd_plan {
+    unsigned long clients;
+    unsigned long ms; /* in which they come */
+    unsigned long lines;
+};
+
 static int connect_all(struct crowd *crowd, const struct sockaddr_in *address,
-                       unsigned long clients)
+                       const struct crowd_plan *plan)
 {
     struct timespec start;
     if (clock_gettime(CLOCK_MONOTONIC, &start) < 0)
         return -1;
-    for (unsigned long i = 0; i < clients; i++) {
+    for (unsigned long i = 0; i < plan->clients; i++) {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        wait_for_turn(&start, i);
+        wait_until(&start, plan->ms * i / plan->clients); /* those of a millisecond in a row */
         if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
             return -1;
         if (i == 0)
@@ -111,15 +112,18 @@ int main(int count, char **arguments)
 {
     struct sockaddr_in address;
     struct crowd crowd = {-1, -1};
-    if (count < 3 || count > 4 || parse_address(arguments[1], &address) < 0) {
-        fprintf(stderr, "usage: %s HOST:PORT CLIENTS [LINES]\n", arguments[0]);
+    if (count < 4 || count > 5 || parse_address(arguments[1], &address) < 0) {
+        fprintf(stderr, "usage: %s HOST:PORT CLIENTS MS [LINES]\n", arguments[0]);
         return 2;
     }
+    struct crowd_plan plan = {.clients = strtoul(arguments[2], NULL, 10),
+                              .ms = strtoul(arguments[3], NULL, 10),
+                              .lines = count == 5 ? strtoul(arguments[4], NULL, 10) : 0};
     if (raise_limit() < 0)
         return die("the limit of descriptors");
-    if (connect_all(&crowd, &address, strtoul(arguments[2], NULL, 10)) < 0)
+    if (connect_all(&crowd, &address, &plan) < 0)
         return die("connecting");
-    if (count == 4 && say(&crowd, strtoul(arguments[3], NULL, 10)) < 0)
+    if (say(&crowd, plan.lines) < 0)
         return die("talking");
     puts("connected");
     if (fflush(stdout) != 0)
