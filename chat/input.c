@@ -19,15 +19,23 @@ static void advance(struct input_raw *raw, size_t size)
     raw->size -= size;
 }
 
+/* The bytes without meaning that these begin with. */
+static size_t ordinary_length(const uint8_t *bytes, size_t length)
+{
+    size_t size = 0;
+
+    while (length - size >= TEXT_STRIDE && !text_controls(text_stride((const char *)bytes + size)))
+        size += TEXT_STRIDE;
+    while (size < length && !is_special[bytes[size]])
+        size++;
+    return size;
+}
+
 /* The fast path: a stretch of bytes without meaning, as far as the line has room for it. */
 static void take_ordinary(struct input *input, struct input_line *line, struct input_raw *raw)
 {
     size_t room = line->max_bytes - line->length;
-    size_t limit = raw->size < room ? raw->size : room;
-    size_t size = 0;
-
-    while (size < limit && !is_special[raw->bytes[size]])
-        size++;
+    size_t size = ordinary_length(raw->bytes, raw->size < room ? raw->size : room);
     if (size == 0)
         return;
     memcpy(line->bytes + line->length, raw->bytes, size);

@@ -19,12 +19,42 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* REPLACEMENT CHARACTER: what stands for a part that is not well-formed. */
 #define TEXT_REPLACEMENT 0xFFFD
 
 /* How much longer cleaned text can be: one bad byte becomes the three of U+FFFD. */
 #define TEXT_CLEAN_GROWTH 3
+
+/* What text_controls and text_beyond_ascii look at in a row: as many bytes as a word has. */
+#define TEXT_STRIDE 8
+
+/* The first TEXT_STRIDE bytes of `text` as a word, for those two. */
+static inline uint64_t text_stride(const char *text)
+{
+    uint64_t bytes;
+    memcpy(&bytes, text, sizeof(bytes));
+    return bytes;
+}
+
+/* Zero where none of these bytes is a control character of ASCII or 255, which telnet's commands
+ * begin with: with a borrow or a carry into its highest bit each such byte shows. */
+static inline uint64_t text_controls(uint64_t bytes)
+{
+    const uint64_t ones = UINT64_MAX / UINT8_MAX;
+    const uint64_t low = ones * 0x7F;
+    const uint64_t high = ones * 0x80;
+    uint64_t below_space = (bytes - ones * ' ') & ~bytes;
+    uint64_t delete_or_255 = (bytes & low) + ones;
+    return (below_space | delete_or_255) & high;
+}
+
+/* Zero where all of these bytes are ASCII. */
+static inline uint64_t text_beyond_ascii(uint64_t bytes)
+{
+    return bytes & (UINT64_MAX / UINT8_MAX * 0x80);
+}
 
 /* Looks at the first part of `text` (`length` > 0 bytes) and returns its bytes, 1 to 4. Sets
  * `code_point` to its character, or to TEXT_REPLACEMENT where the part is not well-formed. */

@@ -244,3 +244,21 @@ Test(text, words_stand_together)
     cr_assert_eq(text_put_words(written, words), written + strlen("You are ann."));
     cr_assert_str_eq(written, "You are ann.");
 }
+
+/* One byte of each value in each place, beside bytes at the edges of what is let through. */
+Test(text, a_stride_shows_each_byte_that_is_looked_for)
+{
+    static const uint8_t others[] = {' ', '~', 0x80, 0xFE};
+    for (size_t at = 0; at < 256 * TEXT_STRIDE * sizeof(others); at++) {
+        uint8_t byte = (uint8_t)(at % 256);
+        uint8_t other = others[at / 256 % sizeof(others)];
+        char text[TEXT_STRIDE];
+        memset(text, other, sizeof(text));
+        text[at / 256 / sizeof(others)] = (char)byte;
+        uint64_t bytes = text_stride(text);
+        cr_assert_eq(text_controls(bytes) != 0, byte < ' ' || byte == 0x7F || byte == 0xFF,
+                     "%d among %d", byte, other);
+        cr_assert_eq(text_beyond_ascii(bytes) != 0, byte >= 0x80 || other >= 0x80, "%d among %d",
+                     byte, other);
+    }
+}
