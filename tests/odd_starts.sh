@@ -18,12 +18,14 @@ check() # NAME COMMAND...: whether the command succeeds
     if "$@"; then echo "ok $count - $name"; else echo "not ok $count - $name"; fi
 }
 
-wait_for_socket() # at most ten seconds; a shell can only look again
+wait_until() # CONDITION...: at most ten seconds; a shell can only look again
 {
     local looks=0
-    until [ -S "$work/chat" ] || [ $((looks += 1)) -gt 500 ]; do sleep 0.02; done
-    [ -S "$work/chat" ]
+    until "$@" || [ $((looks += 1)) -gt 500 ]; do sleep 0.02; done
+    "$@"
 }
+
+wait_for_socket() { wait_until test -S "$work/chat"; }
 
 # Somebody comes, is answered and goes.
 visit() { printf '/ping there\n' | timeout 10 nc -N -U "$work/chat" | grep -q '^\* pong there'; }
@@ -73,8 +75,9 @@ check 'and serves while much is logged' dump_much
 cat <"$work/fifo" >"$work/log" 3>&- &
 reader=$!
 exec 3>&-
+check 'somebody reads again' wait_until test -s "$work/log"
 kill -USR1 "$server"
-check 'and serves when somebody reads again' visit
+check 'and it serves then' visit
 check 'and ends with status 0 then' end_server
 wait "$reader"
 check 'the log says that lines are lost' grep -q 'lines of the log are lost' "$work/log"
