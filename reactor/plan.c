@@ -50,7 +50,7 @@ static void offer(struct choice *choice, uint64_t place, struct subscriber *subs
 }
 
 /* Compares the entry at `offset` of the queue and the next line of each log. */
-static struct choice compare(const struct outbox *outbox, size_t offset)
+static struct choice choose(const struct outbox *outbox, size_t offset)
 {
     struct choice choice = {.place = PLACE_NONE, .until = PLACE_NONE};
     struct outbox_entry entry;
@@ -60,16 +60,6 @@ static struct choice compare(const struct outbox *outbox, size_t offset)
         if (broadcast_settle(at))
             offer(&choice, place_of_line(broadcast_next_sequence(at)), at);
     return choice;
-}
-
-/* The usual receiver has one log and nothing in its queue: there is nothing to compare. */
-static struct choice choose(const struct outbox *outbox, size_t offset)
-{
-    struct subscriber *only = outbox->subscribers;
-    if (!only || only->next || offset < buffer_length(&outbox->queue))
-        return compare(outbox, offset);
-    uint64_t place = broadcast_settle(only) ? 0 : PLACE_NONE;
-    return (struct choice){.place = place, .until = PLACE_NONE, .subscriber = only};
 }
 
 static void add_segment(struct plan *plan, const char *bytes, size_t size, struct stretch stretch)

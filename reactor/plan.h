@@ -39,6 +39,27 @@ struct plan {
     char gap[HUB_GAP_BYTES];
 };
 
+/* For the usual receiver, which has nothing in its queue and is behind in its only log: where all
+ * that it is owed lies in one piece, sets *piece and returns the subscriber, whose cursor goes to
+ * broadcast_limit() once all of it was sent. NULL: plan_make has to look. */
+static inline struct subscriber *plan_one_piece(const struct outbox *outbox, struct iovec *piece)
+{
+    struct subscriber *only = outbox->subscribers;
+    if (!only || only->next || only->missed || outbox->dead || buffer_length(&outbox->queue) > 0 ||
+        broadcast_may_leave_out(only, only->cursor))
+        return NULL;
+    uint64_t end = broadcast_limit(only);
+    if (only->cursor >= end)
+        return NULL;
+    const struct line_record *first = chunklog_record(&only->broadcast->log, only->cursor);
+    const struct line_record *last = chunklog_record(&only->broadcast->log, end - 1);
+    if (first->chunk != last->chunk)
+        return NULL;
+    piece->iov_base = chunklog_bytes(first);
+    piece->iov_len = last->offset + last->length - first->offset;
+    return only;
+}
+
 /* Plans the next send, at most SYS_SEGMENTS_MAX segments; count 0: nothing is owed. The plan points
  * into the queue and the logs: nothing may be written or appended before plan_sent. */
 void plan_make(struct plan *plan, struct outbox *outbox, struct hub *hub);

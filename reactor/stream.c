@@ -93,17 +93,12 @@ static ssize_t send_plan(struct stream *stream, const struct plan *plan)
     return sys->send_segments(sys, stream->descriptor.fd, plan->segments, plan->count);
 }
 
-/* Sends once. Returns whether another send makes sense. */
-static bool transmit_once(struct stream *stream)
+/* Accounts for what was sent of a plan. Returns whether another send makes sense. */
+static bool account(struct stream *stream, const struct plan *plan, ssize_t sent)
 {
-    struct plan plan;
-    plan_make(&plan, &stream->outbox, stream->hub);
-    if (plan.count == 0)
-        return false;
-    ssize_t sent = send_plan(stream, &plan);
     if (sent > 0)
         stream->flags |= STREAM_PROGRESS;
-    int rc = plan_sent(&plan, &stream->outbox, stream->hub, sent > 0 ? (size_t)sent : 0);
+    int rc = plan_sent(plan, &stream->outbox, stream->hub, sent > 0 ? (size_t)sent : 0);
     if (rc == 0 && sent == -EAGAIN) {
         stream->outbox.blocked = true;
         stream->descriptor.ready &= ~(uint32_t)SYS_WRITABLE;
@@ -113,17 +108,54 @@ static bool transmit_once(struct stream *stream)
         stream_fail(stream, rc < 0 ? rc : (int)sent);
         return false;
     }
-    return !plan.whole || (size_t)sent < plan.bytes;
+    return !plan->whole || (size_t)sent < plan->bytes;
+}
+
+/* Sends once. Returns whether another send makes sense. */
+static bool transmit_once(struct stream *stream)
+{
+    struct plan plan;
+    plan_make(&plan, &stream->outbox, stream->hub);
+    return plan.count > 0 && account(stream, &plan, send_plan(stream, &plan));
+}
+
+/* A piece of which not all went is the first of what would have been planned. */
+static void account_short(struct stream *stream, ssize_t sent)
+{
+    struct plan plan;
+    plan_make(&plan, &stream->outbox, stream->hub);
+    (void)account(stream, &plan, sent); /* whoever asks finds out by another plan */
+}
+
+/* The short way, a third of the instructions: sends what lies in one piece. Returns whether that is
+ * all there was to do. */
+static bool transmit_piece(struct stream *stream)
+{
+    struct sys *sys = sys_of(stream);
+    struct iovec piece;
+    struct subscriber *only = plan_one_piece(&stream->outbox, &piece);
+    if (!only)
+        return false;
+    ssize_t sent = sys->send(sys, stream->descriptor.fd, piece.iov_base, piece.iov_len);
+    if (sent != (ssize_t)piece.iov_len) {
+        account_short(stream, sent);
+        return false;
+    }
+    stream->flags |= STREAM_PROGRESS;
+    broadcast_advance(only, broadcast_limit(only));
+    return only->end == SUBSCRIBER_OPEN;
 }
 
 /* Wakes those who wait for the outbox only: a reader that is parked has nothing to do with it. */
 static void transmit(struct outbox *outbox)
 {
     struct stream *stream = container_of(outbox, struct stream, outbox);
-    while (transmit_once(stream))
-        continue;
-    broadcast_finish_ended(outbox);
-    buffer_trim(&outbox->queue, sys_of(stream));
+    if (!transmit_piece(stream)) {
+        while (!outbox->blocked && transmit_once(stream))
+            continue;
+        broadcast_finish_ended(outbox);
+        buffer_trim(&outbox->queue, sys_of(stream));
+    }
     if (stream->flags & STREAM_DRAINING) {
         stream->flags &= (uint8_t)~STREAM_DRAINING;
         wait_list_wake_all(&stream->waiting);

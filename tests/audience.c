@@ -38,11 +38,29 @@ static size_t take(struct reader *reader, const struct plan *plan)
     return taken;
 }
 
-/* As stream.c does it. */
+/* What lies in one piece is all that a plan would be, so it may be sent without one. */
+static void check_piece(struct outbox *outbox)
+{
+    struct iovec piece;
+    struct plan plan;
+    struct subscriber *only = plan_one_piece(outbox, &piece);
+    if (!only)
+        return;
+    plan_make(&plan, outbox, &hub);
+    cr_assert(plan.whole);
+    cr_assert_eq(plan.count, 1);
+    cr_assert_eq(plan.segments[0].iov_base, piece.iov_base);
+    cr_assert_eq(plan.segments[0].iov_len, piece.iov_len);
+    cr_assert_eq(only->cursor, broadcast_limit(only));
+    cr_assert_eq(plan_sent(&plan, outbox, &hub, 0), 0);
+}
+
+/* As stream.c does it where that is not so. */
 static void transmit(struct outbox *outbox)
 {
     struct reader *reader = container_of(outbox, struct reader, outbox);
     struct plan plan;
+    check_piece(outbox);
     while (plan_make(&plan, outbox, &hub), plan.count > 0) {
         size_t taken = take(reader, &plan);
         if (plan_sent(&plan, outbox, &hub, taken) < 0) {

@@ -100,6 +100,33 @@ Test(plan, lines_of_one_chunk_are_one_segment_where_they_lie)
     cr_assert_str_eq(planned(), "");
 }
 
+Test(plan, what_the_usual_receiver_is_owed_is_one_piece)
+{
+    struct iovec piece;
+    broadcast_unsubscribe(&ann_tea);
+    cr_assert_null(plan_one_piece(&ann.outbox, &piece), "nothing is owed");
+    say(&lobby, &bob_lobby, "1\n");
+    say(&lobby, &bob_lobby, "2\n");
+    cr_assert_eq(plan_one_piece(&ann.outbox, &piece), &ann_lobby);
+    cr_assert_eq(piece.iov_base, chunklog_bytes(chunklog_record(&lobby.log, 0)));
+    cr_assert_eq(piece.iov_len, 4);
+
+    reader_tell(&ann, "a\n");
+    cr_assert_null(plan_one_piece(&ann.outbox, &piece), "something of its own");
+    flush();
+    say(&lobby, &ann_lobby, "mine\n");
+    say(&lobby, &bob_lobby, "3\n");
+    cr_assert_null(plan_one_piece(&ann.outbox, &piece), "a line of its own");
+    flush();
+    for (int i = 0; i < 3; i++)
+        say(&lobby, &bob_lobby, long_line(CHUNKLOG_SIZE_MIN / 2));
+    cr_assert_null(plan_one_piece(&ann.outbox, &piece), "two chunks");
+    flush();
+    say(&lobby, &bob_lobby, "4\n");
+    cr_assert_eq(broadcast_subscribe(&tea, &ann_tea, &ann.outbox), 0);
+    cr_assert_null(plan_one_piece(&ann.outbox, &piece), "two rooms");
+}
+
 Test(plan, entries_and_lines_come_in_the_order_in_which_they_were_written)
 {
     reader_tell(&ann, "a\n");
