@@ -84,7 +84,6 @@ Test(chatload_options, every_error_is_one_line_that_says_what_would_do)
     REFUSED("--rate: '1.5'", "--rate", "1.5");
     REFUSED("--burst: '0'", "--burst", "0", "--rate", "5");
     REFUSED("--rate", "--burst", "5");
-    REFUSED("--rate", "--spin");
     REFUSED("--spin: '1'", "--spin=1", "--rate", "5");
     REFUSED("--window: '0'", "--window", "0");
     REFUSED("--ramp: 'soon'", "--ramp", "soon");

@@ -56,6 +56,19 @@ Test(chatload_result, a_full_cpu_of_its_own_is_told_where_the_servers_is_not_kno
     cr_expect_eq(notes_with("may be its limit, not the server's"), 1);
 }
 
+/* On a schedule, that is; as fast as it goes, it stands to reason. */
+Test(chatload_result, a_full_cpu_of_its_own_says_nothing_where_it_never_sleeps)
+{
+    settings.spin = true;
+    run.end.own_cpu_ns = NS_PER_SECOND;
+    run.end.server.cpu_ns = NS_PER_SECOND / 2;
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("chatload is the bottleneck"), 1);
+    settings.rate = 100;
+    result_make(&result, &run);
+    cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
+}
+
 Test(chatload_result, time_that_it_waited_for_a_cpu_is_the_machines)
 {
     run.end.own_cpu_ns = NS_PER_SECOND * 60 / 100;

@@ -143,8 +143,8 @@ static const struct option rows[] = {
      .range = {1, 100000},
      .fits = burst_fits},
     {.name = "spin",
-     .help = "never sleep, so that waking chatload isn't charged to the server, where --rate "
-             "isn't 0; it needs a CPU of its own",
+     .help = "never sleep, so that waking chatload isn't charged to the server; it needs a CPU of "
+             "its own",
      .read = options_read_flag,
      FIELD(spin)},
     {.name = "window",
@@ -273,8 +273,6 @@ int settings_parse(struct settings *settings, char **argv, char *problem, size_t
         return refuse(problem, size, "--spawn chooses the address itself: give one or the other");
     if (settings->spawn && settings->server_pid)
         return refuse(problem, size, "--spawn knows the process itself: leave --server-pid out");
-    if (settings->spin && settings->rate == 0)
-        return refuse(problem, size, "--spin is for a schedule: give --rate, too");
     if (!settings->spawn && !settings->address_name)
         (void)read_target(&operand, settings, DEFAULT_TARGET);
     return 0;

@@ -81,7 +81,8 @@ static void note_own_limits(struct result *result)
 {
     const struct run *run = result->run;
     const struct schedule *schedule = &run->schedule;
-    bool spins = run->load->settings->spin; /* its CPU is full whatever there is to do */
+    const struct settings *settings = run->load->settings;
+    bool spins = settings->spin && settings->rate > 0; /* full however little there is to do */
     char text[FIGURE_TEXT];
     char latest[FIGURE_TEXT];
     if (schedule->late > schedule->next / 1000)
