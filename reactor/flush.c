@@ -3,13 +3,14 @@
 #include "reactor/broadcast.h"
 
 struct slice {
+    int sends_max;
     int sends;
     int looks;
 };
 
 static bool slice_used_up(const struct slice *slice)
 {
-    return slice->sends >= FLUSH_SLICE_SENDS || slice->looks >= FLUSH_SLICE_LOOKS;
+    return slice->sends >= slice->sends_max || slice->looks >= FLUSH_SLICE_LOOKS;
 }
 
 /* What outboxes have of their own. Those that are marked meanwhile wait for the next turn. */
@@ -60,9 +61,10 @@ static void step_pass(struct hub *hub, struct broadcast *broadcast, struct slice
 bool flush_run(struct hook *hook)
 {
     struct hub *hub = container_of(hook, struct hub, hook);
-    struct slice slice = {0};
+    struct slice slice = {.sends_max = hub->under_way ? FLUSH_SLICE_SENDS : FLUSH_FIRST_SENDS};
     serve_dirty(hub);
     while (!list_empty(&hub->passes) && !slice_used_up(&slice))
         step_pass(hub, container_of(hub->passes.next, struct broadcast, pass), &slice);
-    return !list_empty(&hub->passes) || !list_empty(&hub->dirty);
+    hub->under_way = !list_empty(&hub->passes);
+    return hub->under_way || !list_empty(&hub->dirty);
 }

@@ -19,9 +19,12 @@
 
 #include "reactor/hub.h"
 
-/* Sends to members of broadcasts in one turn. Measured: 64 cost 0.6 of what a whole pass a turn
- * costs, at 1,000 to 19,000 members, with half the latency. */
-#define FLUSH_SLICE_SENDS 64
+/* Sends to members of broadcasts in one turn: in the first one of a pass, and in those that follow.
+ * What comes in a burst is mostly right behind its first line, and those who were served before it
+ * came need another send. Measured at saturation: slices of 256 cost 7 % less than slices of 64 at
+ * 100 members and 9 % less at 1,000, with the same latency; of 512, no less. */
+#define FLUSH_FIRST_SENDS 16
+#define FLUSH_SLICE_SENDS 256
 
 /* Members looked at in one turn, most of whom may be caught up: it keeps a turn short. */
 #define FLUSH_SLICE_LOOKS 4096

@@ -45,6 +45,7 @@ struct hub {
     struct list passes; /* broadcasts with members to serve */
     struct list dirty; /* outboxes with something of their own, or newly writable */
     struct hook hook; /* flush_run */
+    bool under_way; /* the last turn's flush left members to serve */
     void (*transmit)(struct outbox *outbox); /* sends as much as the socket takes now */
 };
 
