@@ -87,13 +87,19 @@ static struct chunk *newest(const struct chunklog *log)
     return container_of(log->chunks.prev, struct chunk, node);
 }
 
-/* The size after the newest chunk's: each is the next larger one, up to the log's maximum. */
-static size_t next_size(const struct chunklog *log, size_t line_size)
+/* Whether the next chunk is to be larger than `size`: the first holds all that the log held at once
+ * the last time, so that it lies in one piece; each further one is larger than the one before. */
+static bool is_too_small(const struct chunklog *log, size_t size)
 {
     const struct chunk *last = newest(log);
+    return last ? size <= chunk_bytes(last) : size - sizeof(*last) < log->peak_bytes;
+}
+
+static size_t next_size(const struct chunklog *log, size_t line_size)
+{
     size_t bytes = chunk_sizes[0];
-    for (int i = 1; last && i < CHUNKLOG_SIZES; i++)
-        if (chunk_sizes[i - 1] <= chunk_bytes(last) && chunk_sizes[i] <= log->chunk_max)
+    for (int i = 1; i < CHUNKLOG_SIZES && chunk_sizes[i] <= log->chunk_max; i++)
+        if (is_too_small(log, chunk_sizes[i - 1]))
             bytes = chunk_sizes[i];
     size_t needed = sizeof(struct chunk) + line_size;
     return needed > bytes ? needed : bytes;
@@ -104,6 +110,8 @@ static struct chunk *add_chunk(struct chunklog *log, size_t line_size)
     struct chunk *chunk = pool_take(log->pool, next_size(log, line_size));
     if (!chunk)
         return NULL;
+    if (list_empty(&log->chunks))
+        log->peak_bytes = 0;
     chunk->end_line = log->end;
     list_append(&chunk->node, &log->chunks);
     return chunk;
@@ -158,6 +166,8 @@ int chunklog_append(struct chunklog *log, const char *bytes, size_t size, uint64
     chunk->used += (uint32_t)size;
     chunk->end_line = ++log->end;
     log->bytes += size;
+    if (log->bytes > log->peak_bytes)
+        log->peak_bytes = log->bytes;
     return 0;
 }
 
@@ -197,5 +207,6 @@ void chunklog_check(const struct chunklog *log)
     }
     assert(line == log->end);
     assert(bytes == log->bytes);
+    assert(log->peak_bytes >= bytes);
     assert(log->end - log->first <= log->record_capacity);
 }

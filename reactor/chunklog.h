@@ -25,7 +25,8 @@
 #include "reactor/sys.h"
 
 /* The sizes of chunks, in bytes with their heads: small at first, since most rooms are quiet; then
- * larger, since a stretch ends where its chunk does. */
+ * larger, since a stretch ends where its chunk does. A log that has held much begins with a large
+ * one when it is empty. */
 #define CHUNKLOG_SIZES 3
 #define CHUNKLOG_SIZE_MIN ((size_t)4 * 1024)
 
@@ -63,6 +64,7 @@ struct chunklog {
     uint64_t first; /* the oldest line held */
     uint64_t end; /* the number the next line gets */
     size_t bytes; /* of the lines held */
+    size_t peak_bytes; /* held at once at most since it last began with nothing */
 };
 
 void chunk_pool_init(struct chunk_pool *pool, struct sys *sys);

@@ -162,6 +162,36 @@ Test(chunklog, chunks_grow_from_4_to_16_to_64_kib)
     cr_assert_str_eq(chunk_sizes(&chunklog), "4096 16384 65536 65536");
 }
 
+Test(chunklog, a_log_begins_with_a_chunk_for_all_that_it_held_the_last_time)
+{
+    fill_chunks(&chunklog, 1);
+    cr_assert_eq(append(&chunklog, 100), 0);
+    chunklog_drop_below(&chunklog, chunklog.end - 1);
+    chunklog_drop_below(&chunklog, chunklog.end);
+    cr_assert_eq(append(&chunklog, 100), 0);
+    cr_assert_str_eq(chunk_sizes(&chunklog), "16384");
+    fill_chunks(&chunklog, 2);
+    chunklog_drop_below(&chunklog, chunklog.end);
+    cr_assert_eq(append(&chunklog, 100), 0);
+    cr_assert_str_eq(chunk_sizes(&chunklog), "65536");
+    chunklog_drop_below(&chunklog, chunklog.end);
+    cr_assert_eq(append(&chunklog, 100), 0);
+    cr_assert_str_eq(chunk_sizes(&chunklog), "4096", "little, this time");
+}
+
+Test(chunklog, it_begins_so_where_that_just_fits)
+{
+    size_t capacity = CHUNKLOG_SIZE_MIN - sizeof(struct chunk);
+    for (size_t more = 0; more <= 1; more++) {
+        cr_assert_eq(append(&chunklog, capacity - 1), 0);
+        cr_assert_eq(append(&chunklog, 1 + more), 0);
+        chunklog_drop_below(&chunklog, chunklog.end);
+        cr_assert_eq(append(&chunklog, 1), 0);
+        cr_assert_str_eq(chunk_sizes(&chunklog), more ? "16384" : "4096");
+        chunklog_drop_below(&chunklog, chunklog.end);
+    }
+}
+
 Test(chunklog, chunks_are_no_larger_than_the_logs_maximum)
 {
     struct chunklog small;
