@@ -110,8 +110,8 @@ int client_rename(struct client *client, const char *name, size_t length);
 void client_tell(struct client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The same for words that stand together, of which NULL is the last: what thousands are told takes
- * a sixth of the time. They fit into a line. */
+/* The same for words that stand together, of which NULL is the last: composing takes a fifth of
+ * the instructions, for what each of thousands is told. They fit into a line. */
 void client_tell_words(struct client *client, const char *const words[]);
 
 /* `! TEXT`: its line was not carried out, and why. */

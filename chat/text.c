@@ -84,7 +84,7 @@ static size_t printable_length(const char *text, size_t length)
     return size;
 }
 
-/* The bytes that `text` begins with which may be shown as they are. Most text is ASCII, and fifty
+/* The bytes that `text` begins with which may be shown as they are. Most text is ASCII, and many
  * times faster where it isn't decoded. */
 static size_t showable_length(const char *text, size_t length)
 {

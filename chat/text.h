@@ -38,8 +38,8 @@ static inline uint64_t text_stride(const char *text)
     return bytes;
 }
 
-/* Zero where none of these bytes is a control character of ASCII or 255, which telnet's commands
- * begin with: with a borrow or a carry into its highest bit each such byte shows. */
+/* Zero where none of these bytes is a control character of ASCII or 255, which is in no UTF-8 and
+ * begins telnet's commands: by a borrow or a carry into its highest bit each such byte shows. */
 static inline uint64_t text_controls(uint64_t bytes)
 {
     const uint64_t ones = UINT64_MAX / UINT8_MAX;

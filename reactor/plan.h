@@ -13,7 +13,8 @@
  *      #tea                               [7]
  *
  * Sending is: make a plan, send it, say how much of it went. What was cut in
- * the middle of a line goes to the front of the queue. There is no I/O here.
+ * the middle of a line goes to the front of the queue. What the usual receiver
+ * is owed can be sent without a plan (plan_one_piece). There is no I/O here.
  */
 #ifndef REACTOR_PLAN_H
 #define REACTOR_PLAN_H

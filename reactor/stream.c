@@ -124,7 +124,7 @@ static void account_short(struct stream *stream, ssize_t sent)
 {
     struct plan plan;
     plan_make(&plan, &stream->outbox, stream->hub);
-    (void)account(stream, &plan, sent); /* whoever asks finds out by another plan */
+    (void)account(stream, &plan, sent); /* the next plan shows whether there is more to send */
 }
 
 /* The short way, a third of the instructions: sends what lies in one piece. Returns whether that is

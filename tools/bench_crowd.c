@@ -8,6 +8,9 @@
  * Nothing is sent or read, so whatever the server does, it does because somebody
  * has come: what it says to them fits into their buffers.
  *
+ * Where a listener's queue is full, the kernel lets a newcomer wait for a second:
+ * so a server that falls behind by that much is met by a slower crowd.
+ *
  * With LINES, the last of them says so many before that, each when the first has
  * heard the one before: what a relay's sends to all of them cost.
  */
