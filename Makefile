@@ -1,8 +1,9 @@
 # chatd and the reactor below it. `make help` lists the targets.
-# New files are picked up by name: reactor/*.c is the library, chat/*.c the server, tests/test_*.c
-# one Criterion binary each, tests/fuzz_*.c one fuzz target each, other tests/*.c are helpers of
-# them, executable tests/*.sh are tests too, tools/floor*.c and tools/bench_*.c one program each, as
-# are reactor/examples/*.c, but for http.c and site.c, which are parts of two of these.
+# New files are picked up by where they are: reactor/*/*.c is the library, chat/*/*.c the server,
+# tools/chatload/*.c the load-test client, tests/**/test_*.c one Criterion binary each,
+# tests/fuzz/fuzz_*.c one fuzz target each, tests/support/*.c what tests share, executable
+# tests/scripts/*.sh are tests too. tools/bench/*.c is one program each, but for relay.c, and so is
+# reactor/examples/*.c, but for http.c and site.c.
 
 BUILD  ?= build
 PREFIX ?= /usr/local
@@ -21,21 +22,25 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 # Two pointers of a list, stored as one vector, cost more than they save.
 COMPILE = $(CC) -std=gnu11 -fno-tree-slp-vectorize $(WARNINGS) -I. $(CPPFLAGS) $(CFLAGS)
 
-objects   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $2,$(wildcard $1)))
-programs  = $(patsubst %.c,$(BUILD)/%,$(wildcard $1))
-REACTOR  := $(call objects,reactor/*.c)
-CHAT     := $(call objects,chat/*.c,chat/main.c)
-HELPERS  := $(call objects,tests/*.c,$(wildcard tests/test_*.c tests/fuzz_*.c))
-LIBTESTS := $(if $(HELPERS),$(BUILD)/libtests.a)
-TESTS    := $(call programs,tests/test_*.c)
-FUZZERS  := $(call programs,tests/fuzz_*.c)
-EXAMPLES := $(filter-out %/http %/site,$(call programs,reactor/examples/*.c))
-MEASURES := $(call programs,tools/floor*.c tools/bench_*.c)
-SCRIPTS  := $(wildcard tests/*.sh tests/*/*.sh)
-LIBCHAT  := $(if $(CHAT),$(BUILD)/libchat.a)
-LIBRARY  := $(if $(REACTOR),$(BUILD)/libreactor.a)
-CHATD    := $(if $(wildcard chat/main.c),$(BUILD)/chatd)
+sources   = $(sort $(wildcard $1))
+objects   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $2,$(call sources,$1)))
+programs  = $(patsubst %.c,$(BUILD)/%,$(filter-out $2,$(call sources,$1)))
+REACTOR  := $(call objects,reactor/*/*.c,reactor/examples/%)
+CHAT     := $(call objects,chat/*/*.c,chat/server/main.c)
+LOAD     := $(call objects,tools/chatload/*.c,tools/chatload/main.c)
+HELPERS  := $(call objects,tests/support/*.c)
+TESTS    := $(call programs,tests/*/test_*.c tests/*/*/test_*.c)
+FUZZERS  := $(call programs,tests/fuzz/fuzz_*.c)
+EXAMPLES := $(call programs,reactor/examples/*.c,%/http.c %/site.c)
+MEASURES := $(call programs,tools/bench/*.c,%/relay.c)
+SCRIPTS  := $(wildcard tests/scripts/*.sh)
+LIBRARY  := $(BUILD)/libreactor.a
+LIBCHAT  := $(BUILD)/libchat.a
 LIBLOAD  := $(BUILD)/libchatload.a
+LIBTESTS := $(BUILD)/libtests.a
+CHATD    := $(BUILD)/chatd
+# What a program may include: reactor.h and what that includes.
+PUBLIC    = $(filter reactor/%.h,$(shell $(CC) -MM -I. reactor/reactor.h))
 
 all: $(LIBRARY) $(CHATD) $(BUILD)/chatload ## release build: chatd, chatload, libreactor.a
 
@@ -54,7 +59,7 @@ $(TESTS:=.o) $(HELPERS) run-tests: | $(AFTER_SETUP)
 
 test: run-tests ## build and run all tests; ends with `N passed, N failed`
 run-tests: $(TESTS) $(EXAMPLES) $(MEASURES) $(CHATD) $(BUILD)/chatload
-	CC='$(CC)' CHATD='$(CHATD)' BUILD='$(BUILD)' tests/run $(BUILD)/results $(SCRIPTS) $(TESTS)
+	CC='$(CC)' CHATD='$(CHATD)' BUILD='$(BUILD)' tests/scripts/run $(BUILD)/results $(SCRIPTS) $(TESTS)
 
 # -fno-sanitize-recover: undefined behaviour ends the test instead of only being printed.
 # detect_stack_use_after_return: the only thing that catches a task that keeps a pointer to a local.
@@ -68,7 +73,7 @@ FUZZ_SECONDS ?= 20
 fuzz: ## run every fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
 	$(MAKE) run-fuzzers CC=clang BUILD=$(BUILD)/fuzz CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link'
 run-fuzzers: $(FUZZERS)
-	printf '%s\n' $(FUZZERS) | xargs -P "$$(nproc)" -I '{}' tests/fuzz '{}' $(FUZZ_SECONDS)
+	printf '%s\n' $(FUZZERS) | xargs -P "$$(nproc)" -I '{}' tests/scripts/fuzz '{}' $(FUZZ_SECONDS)
 
 examples: $(EXAMPLES) ## the small programs of reactor/examples
 
@@ -81,16 +86,16 @@ format: ## let clang-format write the format that lint asks for
 tidy: ## the mechanical part of the house rules: layers, lengths, names
 	tools/tidy
 
-ifneq ($(wildcard tools/bench),)
 bench: all $(MEASURES) ## performance as ratios, side by side in one run
-	BUILD='$(BUILD)' tools/bench
-endif
+	BUILD='$(BUILD)' tools/bench/bench
 
 install: all ## copy programs, library and headers below DESTDIR/PREFIX (/usr/local)
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib include/reactor)
-	install $(CHATD) $(BUILD)/chatload $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib
-	install -m 644 $(wildcard reactor/*.h) $(DESTDIR)$(PREFIX)/include/reactor
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib'
+	install $(CHATD) $(BUILD)/chatload '$(DESTDIR)$(PREFIX)/bin'
+	install -m 644 $(LIBRARY) '$(DESTDIR)$(PREFIX)/lib'
+	for header in $(PUBLIC); do \
+		install -D -m 644 "$$header" '$(DESTDIR)$(PREFIX)/include/'"$$header" || exit; \
+	done
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
@@ -101,10 +106,10 @@ help: ## this list
 # Archives in the order in which they need each other, whatever order the rules name them in.
 linked = $(foreach archive,$(LIBTESTS) $(LIBLOAD) $(LIBCHAT) $(LIBRARY),$(filter $(archive),$1))
 
-$(BUILD)/chatd: $(BUILD)/chat/main.o
-$(BUILD)/chatload: $(BUILD)/tools/chatload.o $(LIBLOAD)
+$(BUILD)/chatd: $(BUILD)/chat/server/main.o
+$(BUILD)/chatload: $(BUILD)/tools/chatload/main.o $(LIBLOAD)
 $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS): %: %.o
-$(filter $(BUILD)/tools/floor%,$(MEASURES)): $(BUILD)/tools/relay.o
+$(filter %/floor %/floor_tick,$(MEASURES)): $(BUILD)/tools/bench/relay.o
 $(addprefix $(BUILD)/reactor/examples/,aggregator crawler): $(BUILD)/reactor/examples/http.o
 $(BUILD)/reactor/examples/crawler: $(BUILD)/reactor/examples/site.o
 $(TESTS) $(FUZZERS): $(LIBTESTS) $(LIBLOAD)
@@ -118,7 +123,7 @@ $(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS): $(
 
 $(BUILD)/libreactor.a: $(REACTOR)
 $(BUILD)/libchat.a: $(CHAT)
-$(BUILD)/libchatload.a: $(call objects,tools/chatload_*.c)
+$(BUILD)/libchatload.a: $(LOAD)
 $(BUILD)/libtests.a: $(HELPERS)
 $(BUILD)/lib%.a:
 	echo "  AR   $@"
@@ -136,7 +141,7 @@ $(BUILD)/flags: FORCE
 	mkdir -p $(@D)
 	echo '$(COMPILE)' | cmp -s - $@ || echo '$(COMPILE)' >$@
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+-include $(wildcard $(addprefix $(BUILD)/,*/*.d */*/*.d */*/*/*.d))
 
 .PHONY: all run setup setup-lint test run-tests asan fuzz run-fuzzers examples lint format tidy \
         bench install clean help FORCE

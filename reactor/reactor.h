@@ -1,30 +1,56 @@
 /*
  * reactor: the whole library in one include.
  *
- * Read it from the ground up: list, clock, wheel, sys, buffer, chunklog and sim
- * are data structures and the two doors to the kernel; debug, loop and signals
- * the turn; task to root the coroutines and who owns them; hub to service bytes,
- * lines and one to many; retry to once what programs build from tasks.
- * reactor/README.md walks through them.
+ * The headers below are the public interface, in the order of the layers: each
+ * folder includes only the folders above it in this list. `make install` copies
+ * these headers and no others. reactor/README.md walks through them.
  */
 #ifndef REACTOR_REACTOR_H
 #define REACTOR_REACTOR_H
 
-#include "reactor/batch.h"
-#include "reactor/breaker.h"
-#include "reactor/connect.h"
-#include "reactor/iterate.h"
-#include "reactor/listener.h"
-#include "reactor/once.h"
-#include "reactor/pool.h"
-#include "reactor/queue.h"
-#include "reactor/retry.h"
-#include "reactor/root.h"
-#include "reactor/scope.h"
-#include "reactor/service.h"
-#include "reactor/signals.h"
-#include "reactor/stream.h"
-#include "reactor/sync.h"
-#include "reactor/workers.h"
+/* Data structures, and the door to the kernel. */
+#include "reactor/base/buffer.h"
+#include "reactor/base/clock.h"
+#include "reactor/base/list.h"
+#include "reactor/base/sys.h"
+#include "reactor/base/wheel.h"
+
+/* One turn of the loop. */
+#include "reactor/loop/debug.h"
+#include "reactor/loop/loop.h"
+#include "reactor/loop/signals.h"
+
+/* Tasks, who owns them, and what they wait for. */
+#include "reactor/task/queue.h"
+#include "reactor/task/root.h"
+#include "reactor/task/scope.h"
+#include "reactor/task/sync.h"
+#include "reactor/task/task.h"
+#include "reactor/task/task_group.h"
+
+/* One to many. */
+#include "reactor/broadcast/broadcast.h"
+#include "reactor/broadcast/chunklog.h"
+#include "reactor/broadcast/hub.h"
+#include "reactor/broadcast/outbox.h"
+
+/* Connections. */
+#include "reactor/net/connect.h"
+#include "reactor/net/listener.h"
+#include "reactor/net/service.h"
+#include "reactor/net/stream.h"
+
+/* What programs build from tasks. */
+#include "reactor/patterns/batch.h"
+#include "reactor/patterns/breaker.h"
+#include "reactor/patterns/iterate.h"
+#include "reactor/patterns/once.h"
+#include "reactor/patterns/pool.h"
+#include "reactor/patterns/retry.h"
+#include "reactor/patterns/workers.h"
+
+/* A simulated kernel, and tests in virtual time. */
+#include "reactor/sim/sim.h"
+#include "reactor/sim/testing.h"
 
 #endif

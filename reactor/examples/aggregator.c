@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "reactor/examples/http.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 #define ANSWER_NS (300 * NS_PER_MS)
 #define SECONDS 16

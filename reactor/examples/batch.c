@@ -17,9 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "reactor/batch.h"
+#include "reactor/patterns/batch.h"
 #include "reactor/reactor.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 #define PLACES 3
 

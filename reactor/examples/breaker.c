@@ -14,9 +14,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "reactor/breaker.h"
+#include "reactor/patterns/breaker.h"
 #include "reactor/reactor.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 #define ROUNDS 22
 

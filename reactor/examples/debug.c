@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #include "reactor/reactor.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 static struct sim *sim;
 static struct root root;

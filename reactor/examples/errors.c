@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "reactor/reactor.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 /* A part of the start: takes its time, and ends with `result`. */
 struct part {

@@ -13,7 +13,7 @@
  */
 #include <stdio.h>
 
-#include "reactor/root.h"
+#include "reactor/task/root.h"
 
 /* A parked task is this struct and nothing else: its counter can't be a local. */
 struct counter {

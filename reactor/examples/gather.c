@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "reactor/iterate.h"
-#include "reactor/root.h"
-#include "reactor/sim.h"
+#include "reactor/patterns/iterate.h"
+#include "reactor/sim/sim.h"
+#include "reactor/task/root.h"
 
 static struct loop loop;
 static int64_t begin_ns;

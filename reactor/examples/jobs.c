@@ -12,7 +12,7 @@
  *
  * Patterns: a service, workers with a bounded queue, retry with back-off and
  * jitter, a time-out a try, shutdown in two phases. Delivered means that the
- * receiver's kernel has it. tests/jobs_example.sh drives it.
+ * receiver's kernel has it. tests/scripts/jobs_example.sh drives it.
  */
 #include <errno.h>
 #include <stdio.h>

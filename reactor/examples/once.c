@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "reactor/once.h"
+#include "reactor/patterns/once.h"
 #include "reactor/reactor.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 static struct loop loop;
 static int64_t begin_ns;

@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 #include "reactor/reactor.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 static struct loop loop;
 static int64_t begin_ns;

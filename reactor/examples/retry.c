@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "reactor/patterns/retry.h"
 #include "reactor/reactor.h"
-#include "reactor/retry.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 /* What the service does at each attempt; the last is repeated. */
 struct behaviour {

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reactor/testing.h"
+#include "reactor/sim/testing.h"
 
 /* The piece. */
 

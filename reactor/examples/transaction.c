@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "reactor/reactor.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 static struct loop loop;
 static int64_t begin_ns, bank_takes_ns = 2 * NS_PER_MS;

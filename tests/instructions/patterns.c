@@ -1,6 +1,6 @@
 /*
- * What tests/instructions.sh counts: one operation of a pattern, a thousand times over, where
- * nobody has to wait. The argument is the function that is counted.
+ * What tests/scripts/instructions.sh counts: one operation of a pattern, a thousand times over,
+ * where nobody has to wait. The argument is the function that is counted.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Loops, their break and continue, and awaits in them, whose counters live in self. */
 #include <errno.h>
 
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

@@ -1,5 +1,5 @@
 /* An await is one statement: it may stand where one does, without braces. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

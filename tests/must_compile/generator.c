@@ -1,5 +1,5 @@
 /* Awaits and yields of a generator, in loops and under a bare if. */
-#include "reactor/iterate.h"
+#include "reactor/patterns/iterate.h"
 
 struct numbers {
     struct iterator iterator;

@@ -1,5 +1,5 @@
 /* A step that awaits another: the inner frame is a member of the outer's, the task is the same. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct inner {
     struct frame frame;

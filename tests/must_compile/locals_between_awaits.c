@@ -1,5 +1,5 @@
 /* Between two awaits a block may have locals and a switch of its own. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

@@ -1,6 +1,6 @@
 /* gcc error: may be used uninitialized */
 /* The same without an initialiser: what was assigned before the await is gone after it. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

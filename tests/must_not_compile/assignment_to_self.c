@@ -1,6 +1,6 @@
 /* error: assignment of read-only variable | cannot assign to variable 'self' */
 /* The step works on one frame from begin to end. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

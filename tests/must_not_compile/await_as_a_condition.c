@@ -1,6 +1,6 @@
 /* error: expected expression */
 /* An await is a statement. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

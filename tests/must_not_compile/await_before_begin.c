@@ -1,6 +1,6 @@
 /* error: case label not within a switch statement | 'case' statement not in switch */
 /* An await before TASK_BEGIN could never be come back to. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

@@ -1,6 +1,6 @@
 /* error: case label not within a switch statement | 'case' statement not in switch */
 /* A function that is no step can't be left and resumed: it has no TASK_BEGIN. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

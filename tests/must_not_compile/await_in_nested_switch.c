@@ -1,6 +1,6 @@
 /* error: overflow in conversion from | overflow converting case value */
 /* The await's label would belong to the inner switch, which nobody enters through it. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

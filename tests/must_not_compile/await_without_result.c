@@ -1,6 +1,6 @@
 /* error: requires 2 arguments | too few arguments provided */
 /* Every await can fail, if only by a cancel: there must be a place for its answer. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

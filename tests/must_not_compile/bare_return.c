@@ -1,6 +1,6 @@
 /* error: 'return' with no value | should return a value */
 /* A step is left with an answer. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

@@ -1,6 +1,6 @@
 /* error: continue statement not within a loop | 'continue' statement not in loop */
 /* TASK_BEGIN opens a switch, and no loop that could be continued. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

@@ -1,6 +1,6 @@
 /* error: ignoring return value */
 /* Called without TASK_AWAIT an awaitable doesn't wait; its answer must not be dropped. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

@@ -1,6 +1,6 @@
 /* gcc error: switch jumps over variable initialization */
 /* A local doesn't survive an await: when the step comes back, its initialisation is jumped over. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

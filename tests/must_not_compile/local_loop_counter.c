@@ -1,6 +1,6 @@
 /* gcc error: switch jumps over variable initialization */
 /* A counter that lives across an await has to be a member of self. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

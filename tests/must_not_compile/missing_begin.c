@@ -1,6 +1,6 @@
 /* error: case label not within a switch statement | 'case' statement not in switch */
 /* Without TASK_BEGIN there is no way back to any await. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

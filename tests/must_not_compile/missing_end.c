@@ -1,6 +1,6 @@
 /* error: expected declaration or statement at end of input | expected '}' */
 /* TASK_END closes what TASK_BEGIN opened. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

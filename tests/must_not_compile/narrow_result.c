@@ -1,6 +1,6 @@
 /* error: the result of an await is an int */
 /* TASK_PENDING doesn't fit: the await would be taken for done. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

@@ -1,6 +1,6 @@
 /* error: the result of an await is an int */
 /* TASK_PENDING doesn't fit: it would be no failure, and the await be taken for done. */
-#include "reactor/iterate.h"
+#include "reactor/patterns/iterate.h"
 
 struct numbers {
     struct iterator iterator;

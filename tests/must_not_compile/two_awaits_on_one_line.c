@@ -1,6 +1,6 @@
 /* error: duplicate case value */
 /* The line is the label: two on one line could not be told apart. */
-#include "reactor/task.h"
+#include "reactor/task/task.h"
 
 struct example {
     struct task task;

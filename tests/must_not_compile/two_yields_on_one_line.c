@@ -1,6 +1,6 @@
 /* error: duplicate case value */
 /* The line is the label, of a yield as of an await. */
-#include "reactor/iterate.h"
+#include "reactor/patterns/iterate.h"
 
 struct numbers {
     struct iterator iterator;

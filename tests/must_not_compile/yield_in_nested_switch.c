@@ -1,6 +1,6 @@
 /* error: overflow in conversion from | overflow converting case value */
 /* The yield's label would belong to the inner switch, as an await's would. */
-#include "reactor/iterate.h"
+#include "reactor/patterns/iterate.h"
 
 struct numbers {
     struct iterator iterator;

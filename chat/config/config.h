@@ -1,0 +1,72 @@
+/*
+ * config: what chatd's command line says.
+ *
+ * The options stand in one table in config.c, in the order of --help; options.h
+ * tells how they are written. The last one counts where an option is repeated,
+ * but each --listen counts. Nothing is printed and nothing ends the process:
+ * that is main's. REACTOR_DEBUG in the environment is the reactor's to read.
+ */
+#ifndef CHAT_CONFIG_CONFIG_H
+#define CHAT_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chat/config/endpoint.h"
+#include "chat/config/log.h"
+#include "chat/config/options.h"
+#include "chat/text/pace.h"
+
+/* More addresses than anybody has listened on, few enough to keep them in the struct. */
+#define CONFIG_LISTENERS_MAX 16
+
+/* Bytes of a server's name: the greeting it stands in should be one line on a screen. */
+#define CONFIG_NAME_MAX 64
+
+/* The most lines that a room may be told to remember: beyond, a file would be the place. */
+#define CONFIG_HISTORY_MAX 100000
+
+/* What config_parse answers when the command line asks for a text instead of a server. */
+enum config_answer { CONFIG_HELP = 1, CONFIG_VERSION = 2 };
+
+enum config_slow_policy { CONFIG_SLOW_SKIP, CONFIG_SLOW_DISCONNECT };
+
+/* All strings, also in the endpoints, are the table's or point into argv. */
+struct config {
+    struct endpoint listeners[CONFIG_LISTENERS_MAX];
+    size_t listener_count; /* 1 or more */
+    const char *name;
+    const char *motd; /* a file; NULL: none */
+    uint32_t max_clients; /* 0: as many as the descriptor limit allows */
+    uint32_t max_per_host; /* 0: no limit */
+    size_t max_line_bytes;
+    struct pace_limit rate; /* its rate 0: no limit */
+    int64_t idle_timeout_ns; /* 0: never */
+    size_t backlog_bytes;
+    enum config_slow_policy slow_policy;
+    uint32_t history_lines;
+    int64_t grace_ns; /* 0: what is left is cut at once */
+    bool debug;
+    int64_t slow_callback_ns;
+    enum log_level log_level;
+};
+
+/* Room for every problem config_parse can name, and for the help; what has less is cut. */
+#define CONFIG_PROBLEM_TEXT OPTIONS_PROBLEM_TEXT
+#define CONFIG_HELP_TEXT 4096
+
+/* Reads `argv`, which begins with the program's name and ends with a NULL. Returns 0; CONFIG_HELP
+ * or CONFIG_VERSION, as soon as either is met; or -EINVAL, and then `problem` is the line for the
+ * standard error output, without its newline: `chatd: `, the option, the value and what would be
+ * accepted; otherwise it is empty. `config` is complete only after 0. */
+int config_parse(struct config *config, char **argv, char *problem, size_t size);
+
+/* Writes the help, lines of at most 80 columns, and returns its length without the closing NUL. */
+size_t config_help(char *text, size_t size);
+
+/* The longest line that anybody is sent, in bytes: --max-line of what grows when it is cleaned,
+ * with who says it where. */
+size_t config_longest_line(const struct config *config);
+
+#endif

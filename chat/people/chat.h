@@ -1,0 +1,55 @@
+/*
+ * chat: what all clients of one server share.
+ *
+ * Who is here, which rooms there are, the order of what is said, the limits, and
+ * the scratch memory in which lines are put together: one thread means that one
+ * of each is enough. Everything here is made by server.c and lives as long as
+ * the server. Nothing in the scratch survives an await, nor the next function
+ * that composes a line.
+ */
+#ifndef CHAT_PEOPLE_CHAT_H
+#define CHAT_PEOPLE_CHAT_H
+
+#include "chat/config/config.h"
+#include "chat/config/log.h"
+#include "chat/people/guests.h"
+#include "chat/people/names.h"
+#include "reactor/net/stream.h"
+
+/* Limits that are no options, each large enough that nobody polite meets it. */
+#define CHAT_ROOMS_MAX 10000 /* bounds what the names of rooms and their tables cost */
+#define CHAT_MEMBERSHIPS_MAX 20 /* rooms one client is in: its lines are merged from that many */
+#define CHAT_IGNORED_MAX 100 /* looked through for each line it is sent */
+#define CHAT_MESSAGES_BYTES 65536 /* private messages that wait for one who doesn't read */
+#define CHAT_UNREAD_BYTES 16384 /* answers that wait for one who doesn't read: then it isn't read */
+
+/* What a server adds to a line of text at most: the room, names, the words of an event. */
+#define CHAT_LINE_EXTRA 512
+
+struct motd;
+struct room;
+
+struct chat {
+    struct loop *loop;
+    const struct config *config;
+    struct log *log;
+    struct hub hub;
+
+    struct names people;
+    struct guests guests;
+    struct names rooms;
+    struct room *lobby;
+    uint64_t last_tag; /* the author tag given last; 0 is nobody's, none is used twice */
+    bool closing; /* the server ends: nothing is announced any more */
+
+    struct motd *motd; /* the message of the day: motd.h; NULL: none */
+
+    /* Scratch. */
+    char *line; /* the line that is being read: max_line_bytes */
+    char *clean; /* the same, fit to be shown: TEXT_CLEAN_GROWTH times that */
+    char *output; /* a line that is being composed: output_size */
+    char *event; /* what is announced, on its way into `output` */
+    size_t output_size; /* of both: TEXT_CLEAN_GROWTH x max_line_bytes + CHAT_LINE_EXTRA */
+};
+
+#endif

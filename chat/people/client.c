@@ -1,0 +1,196 @@
+#include "chat/people/client.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chat/text/text.h"
+
+static struct sys *sys_of(const struct client *client)
+{
+    return client_chat(client)->loop->sys;
+}
+
+/* Calls the client guestN, N being the lowest number that is free. */
+static int take_guest_name(struct client *client, struct chat *chat)
+{
+    uint32_t number;
+    int rc = guests_take(&chat->guests, &number);
+    if (rc < 0)
+        return rc;
+    (void)text_put_number(stpcpy(client->name, NAMES_GUEST), number);
+    rc = names_add(&chat->people, client->name);
+    if (rc < 0)
+        guests_give_back(&chat->guests, number);
+    return rc;
+}
+
+/* Frees the number in a guest's name: nobody else can have a name of that form. */
+static void give_back_guest(struct chat *chat, const char *name)
+{
+    const char *number = name + strlen(NAMES_GUEST);
+    if (strncmp(name, NAMES_GUEST, strlen(NAMES_GUEST)) != 0)
+        return;
+    if (*number && number[strspn(number, "0123456789")] == '\0')
+        guests_give_back(&chat->guests, (uint32_t)strtoul(number, NULL, 10));
+}
+
+int client_open(struct client *client, struct chat *chat, int fd)
+{
+    *client = (struct client){.heard_ns = chat->loop->now_ns};
+    int rc = take_guest_name(client, chat);
+    if (rc < 0)
+        return rc;
+    rc = stream_open(&client->stream, &chat->hub, fd, chat->last_tag + 1);
+    if (rc < 0) {
+        names_remove(&chat->people, client->name);
+        give_back_guest(chat, client->name);
+        return rc;
+    }
+    chat->last_tag++;
+    return 0;
+}
+
+void client_go(struct client *client)
+{
+    struct chat *chat = client_chat(client);
+    names_remove(&chat->people, client->name);
+    give_back_guest(chat, client->name);
+}
+
+void client_release(struct client *client)
+{
+    struct sys *sys = sys_of(client);
+    if (client->extra) {
+        sys->release(sys, client->extra->away);
+        sys->release(sys, client->extra->parting);
+        sys->release(sys, client->extra);
+    }
+    stream_close(&client->stream);
+}
+
+struct client_extra *client_extra(struct client *client)
+{
+    struct sys *sys = sys_of(client);
+    if (!client->extra) {
+        client->extra = sys->allocate(sys, sizeof(*client->extra));
+        if (client->extra)
+            *client->extra = (struct client_extra){0};
+    }
+    return client->extra;
+}
+
+struct client *client_find(const struct chat *chat, const char *name, size_t length)
+{
+    const char *found = names_find(&chat->people, name, length);
+    return found ? client_of_name(found) : NULL;
+}
+
+int client_rename(struct client *client, const char *name, size_t length)
+{
+    struct chat *chat = client_chat(client);
+    char before[sizeof(client->name)];
+    memcpy(before, client->name, sizeof(before));
+    int rc = names_rename(&chat->people, client->name, name, length);
+    if (rc == 0)
+        give_back_guest(chat, before);
+    return rc;
+}
+
+/* Queues a line; out of memory is the end of this connection, since it has missed something. */
+static void put(struct client *client, const char *line, size_t length)
+{
+    int rc = stream_write(&client->stream, line, length);
+    if (rc < 0)
+        stream_fail(&client->stream, rc);
+}
+
+/* Composes a line in the scratch: a mark and a space (0: neither), the text, CR LF. */
+static size_t compose(struct chat *chat, char mark, const char *format, va_list arguments)
+{
+    size_t most = chat->output_size - 2;
+    size_t length = 0;
+    if (mark) {
+        chat->output[length++] = mark;
+        chat->output[length++] = ' ';
+    }
+    int added = vsnprintf(chat->output + length, most - length, format, arguments);
+    assert(added >= 0);
+    length += (size_t)added;
+    if (length >= most) /* longer than any line is meant to be: cut */
+        length = most - 1;
+    memcpy(chat->output + length, "\r\n", 2);
+    return length + 2;
+}
+
+void client_tell(struct client *client, const char *format, ...)
+{
+    struct chat *chat = client_chat(client);
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = compose(chat, '*', format, arguments);
+    va_end(arguments);
+    put(client, chat->output, length);
+}
+
+void client_tell_words(struct client *client, const char *const words[])
+{
+    struct chat *chat = client_chat(client);
+    char *end = text_put_words(stpcpy(chat->output, "* "), words);
+    end = stpcpy(end, "\r\n");
+    assert((size_t)(end - chat->output) < chat->output_size);
+    put(client, chat->output, (size_t)(end - chat->output));
+}
+
+void client_refuse(struct client *client, const char *format, ...)
+{
+    struct chat *chat = client_chat(client);
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = compose(chat, '!', format, arguments);
+    va_end(arguments);
+    put(client, chat->output, length);
+}
+
+void client_show(struct client *client, const char *format, ...)
+{
+    struct chat *chat = client_chat(client);
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = compose(chat, 0, format, arguments);
+    va_end(arguments);
+    put(client, chat->output, length);
+}
+
+/* How much may wait for somebody who doesn't read: 64 KiB, or a backlog if that is less. */
+static size_t messages_limit(const struct chat *chat)
+{
+    size_t backlog = chat->config->backlog_bytes;
+    return backlog < CHAT_MESSAGES_BYTES ? backlog : CHAT_MESSAGES_BYTES;
+}
+
+int client_message(struct client *client, const char *from, const char *text, size_t length)
+{
+    struct chat *chat = client_chat(client);
+    struct outbox *outbox = &client->stream.outbox;
+    if (outbox->waiting_bytes[OUTBOX_MESSAGE] >= messages_limit(chat))
+        return -EAGAIN;
+    int line = snprintf(chat->output, chat->output_size, "@%s %.*s\r\n", from, (int)length, text);
+    assert(line > 0 && (size_t)line < chat->output_size);
+    int rc = outbox_write(outbox, &chat->hub, OUTBOX_MESSAGE, chat->output, (size_t)line);
+    return rc < 0 ? -ENOMEM : 0;
+}
+
+char *client_copy_text(const struct client *client, const char *text, size_t length)
+{
+    struct sys *sys = sys_of(client);
+    char *copy = sys->allocate(sys, length + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}

@@ -1,0 +1,129 @@
+/*
+ * room: where people talk.
+ *
+ * A room is a broadcast with a name, what it remembers, and the events that are
+ * gathered for it. It exists while somebody is in it; the lobby always. A member
+ * is one client's place in one room: its cursor, and whether its arrival was
+ * announced. Somebody who has left stays a subscriber until shown what was said
+ * before, but is no member any more, and the memory of an empty room lasts until
+ * the last of those is done.
+ */
+#ifndef CHAT_PEOPLE_ROOM_H
+#define CHAT_PEOPLE_ROOM_H
+
+#include "chat/people/client.h"
+#include "chat/people/gather.h"
+#include "chat/people/history.h"
+
+#define ROOM_LOBBY "#lobby"
+
+/* A key that must be given to join: as long as a name. */
+#define ROOM_KEY_MAX 20
+
+/* Joins and leaves are gathered for so long into one line. */
+#define ROOM_GATHER_NS (200 * NS_PER_MS)
+
+struct room {
+    struct broadcast broadcast;
+    struct chat *chat;
+    struct history history;
+    struct gather gather; /* arrivals and departures not yet announced */
+    struct timer announce; /* runs while there are any; then reused to free the room */
+    uint32_t people; /* members, without those who left */
+    uint64_t creator; /* tag of who may lock it; 0: nobody */
+    char *topic; /* NULL: none */
+    char name[NAMES_ROOM_MAX + 1]; /* with its # */
+    char key[ROOM_KEY_MAX + 1]; /* "": none is asked */
+};
+
+static inline struct room *room_of_name(const char *name)
+{
+    return container_of(name, struct room, name);
+}
+
+static inline struct room *room_of(const struct member *member)
+{
+    return container_of(member->subscriber.broadcast, struct room, broadcast);
+}
+
+static inline struct client *client_of(const struct member *member)
+{
+    return client_of_outbox(member->subscriber.outbox);
+}
+
+/* The member of a subscriber that is one: NULL for those who have left. */
+static inline struct member *member_of(struct subscriber *subscriber)
+{
+    if (!subscriber || subscriber->end != SUBSCRIBER_OPEN)
+        return NULL;
+    return container_of(subscriber, struct member, subscriber);
+}
+
+/* The room called this (with its #, whatever the case), or NULL. */
+struct room *room_find(const struct chat *chat, const char *name, size_t length);
+
+/* Makes an empty room under a fit name that is free, `creator` being the tag of who may lock it.
+ * NULL where there is no memory. */
+struct room *room_open(struct chat *chat, uint64_t creator, const char *name, size_t length);
+
+/* Ends a room that has no people. Its memory goes when the last who left it has been shown
+ * everything, at the end of a turn. */
+void room_close(struct room *room);
+
+/* Ends and frees a room in which nobody is and to which nobody is owed anything: the lobby, at the
+ * end of the server. */
+void room_release(struct room *room);
+
+/* The place of `client` in `room`, or NULL. */
+struct member *room_member(const struct client *client, const struct room *room);
+
+/* The place of `client` in the room it talks in: the first of its subscriptions that goes on. NULL
+ * where it is in none. */
+struct member *room_current(const struct client *client);
+
+/* Makes this the room its client talks in. */
+void room_make_current(struct member *member);
+
+/* Makes `client` a member, to be announced, and this the room it talks in. Returns 0 or -ENOMEM. It
+ * must not be one yet. */
+int room_join(struct room *room, struct client *client);
+
+/* Takes a member out, for a reason (NULL: none is given); it is still shown what was said before.
+ * Closes the room with the last. If the client talked in it, it talks in another of its rooms. */
+void room_leave(struct member *member, const char *reason);
+
+/* Leaves all its rooms. */
+void room_leave_all(struct client *client, const char *reason);
+
+/* Takes off all subscriptions, also of rooms left: at the end of a client. */
+void room_forget(struct client *client);
+
+/* The hub's rule for lines that were dropped: says how many. */
+size_t room_gap(const struct subscriber *subscriber, uint64_t lines, char *text, size_t size);
+
+/* The hub's rule for a subscription that has ended: frees it. */
+void room_subscription_ended(struct subscriber *subscriber);
+
+/* `#room <nick> TEXT` to all others, and remembered. Returns 0 or -ENOMEM with nothing said. */
+int room_speak(struct member *member, const char *text, size_t length);
+
+/* `#room * nick TEXT`, likewise. */
+int room_emote(struct member *member, const char *text, size_t length);
+
+/* `#room -- TEXT` to all members. Where there is no memory nobody is told. */
+void room_event(struct room *room, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Sets the topic, which isn't empty, and tells all. Returns 0 or -ENOMEM. */
+int room_set_topic(struct member *member, const char *text, size_t length);
+
+/* Tells all rooms of `client` that it was called `before`; where its arrival is not announced yet,
+ * nothing is said, and it arrives under its new name. To be called after client_rename. */
+void room_tell_renamed(struct client *client, const char *before);
+
+/* Announces what is gathered, now. */
+void room_announce(struct room *room);
+
+/* Announces `client` wherever it isn't yet: before anybody is shown anything of it. */
+void room_announce_client(struct client *client);
+
+#endif

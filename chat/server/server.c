@@ -1,0 +1,290 @@
+#include "chat/server/server.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "chat/people/motd.h"
+#include "chat/people/room.h"
+#include "chat/server/server_internal.h"
+
+/* Of those who are cut off at the end, so many are named in the log. */
+#define CUT_NAMED_MAX 10
+
+/* Reads, of 4 KiB, from one for whom there is no descriptor: hardly anybody has sent more. */
+#define TELL_FULL_READS 16
+
+/* What telling everybody takes: no grace is shorter, or those who read would be cut off untold. */
+#define GRACE_LEAST_NS (100 * NS_PER_MS)
+
+/* Newcomers. */
+
+/* Reads and drops what a newcomer has sent already: with input unread, the close that follows would
+ * take back what it was told. One that has sent more than that may miss it. */
+static void drop_input(struct sys *sys, int fd)
+{
+    char dropped[4096];
+    for (int reads = 0; reads < TELL_FULL_READS; reads++)
+        if (sys->receive(sys, fd, dropped, sizeof(dropped)) <= 0)
+            return;
+}
+
+void server_tell_full(struct listener *listener, int fd)
+{
+    static const char line[] = "! server full\r\n";
+    struct sys *sys = listener->loop->sys;
+    (void)sys->send(sys, fd, line, sizeof(line) - 1); /* there is no second try at this end */
+    drop_input(sys, fd);
+}
+
+/* Why the newcomer at hand can't come in; NULL where it can, and then it is counted at its host. */
+static const char *turned_away(struct door *door)
+{
+    struct server *server = door->server;
+    uint32_t most = server->chat.config->max_clients;
+    if (door->fd >= server->client_fd_limit ||
+        (most > 0 && names_count(&server->chat.people) >= most))
+        return "server full";
+    int rc = hosts_enter(&server->sessions.hosts, &door->peer, &door->host);
+    if (rc == -EUSERS)
+        return "too many connections from your address";
+    return rc < 0 ? "server out of memory: try again later" : NULL;
+}
+
+/* `what` became of the newcomer at hand. */
+static void log_newcomer(const struct door *door, const char *what, const char *why)
+{
+    struct log *log = door->server->chat.log;
+    char from[SYS_ADDRESS_TEXT];
+    if (!log_enabled(log, LOG_LEVEL_DEBUG))
+        return;
+    sys_address_format(&door->peer, from);
+    log_write(log, LOG_LEVEL_DEBUG, "%s: a newcomer from %s %s%s", door->name, from, what, why);
+}
+
+/* Where a newcomer's memory runs out, the newcomer is let go and the server lives. */
+static void let_in(struct door *door)
+{
+    struct server *server = door->server;
+    int rc = session_start(&server->sessions, door->fd, door->host);
+    if (rc == 0)
+        log_newcomer(door, "came in", "");
+    else
+        log_write(server->chat.log, LOG_LEVEL_WARN, "a newcomer was let go: %s", strerror(-rc));
+}
+
+static int door_step(struct task *task)
+{
+    struct door *const self = container_of(task, struct door, task);
+
+    TASK_BEGIN();
+    for (;;) {
+        TASK_AWAIT(self->fd, listener_accept(task, &self->listener, &self->peer));
+        if (self->fd < 0)
+            break;
+        if (!turned_away(self)) {
+            let_in(self);
+            continue;
+        }
+        TASK_AWAIT(self->rc, farewell_place(task, &self->server->farewells));
+        if (self->rc < 0) {
+            (void)task->loop->sys->close(task->loop->sys, self->fd); /* the server ends */
+            break;
+        }
+        /* Somebody may have left meanwhile. */
+        const char *reason = turned_away(self);
+        if (reason) {
+            log_newcomer(self, "was turned away: ", reason);
+            farewell_start(&self->server->farewells, self->fd, reason);
+        } else {
+            semaphore_release(&self->server->farewells.places);
+            let_in(self);
+        }
+    }
+    listener_close(&self->listener); /* before anybody is told that the server ends */
+    TASK_END();
+}
+
+static void door_ended(struct task_group *group, struct task *task)
+{
+    struct server *server = container_of(group, struct server, doors_group);
+    const struct door *door = container_of(task, struct door, task);
+    if (door->fd != -ECANCELED && door->fd < 0)
+        log_write(server->chat.log, LOG_LEVEL_ERROR, "%s accepts no more: %s", door->name,
+                  strerror(-door->fd));
+}
+
+/* A descriptor was given back: doors that rest try again. */
+static void retry_doors(struct sessions *sessions)
+{
+    struct server *server = container_of(sessions, struct server, sessions);
+    for (size_t i = 0; i < server->door_count; i++)
+        listener_retry(&server->doors[i].listener);
+}
+
+/* Signals. */
+
+static void reload_motd(struct server *server)
+{
+    struct log *log = server->chat.log;
+    const char *path = server->chat.config->motd;
+    if (!path) {
+        log_write(log, LOG_LEVEL_INFO, "HUP: there is no --motd to read again");
+        return;
+    }
+    int rc = motd_load(&server->chat, path);
+    if (rc < 0)
+        log_write(log, LOG_LEVEL_WARN, "--motd %s was not read again: %s", path, strerror(-rc));
+    else
+        log_write(log, LOG_LEVEL_INFO, "--motd %s was read again", path);
+}
+
+static void log_pending(void *context, const char *line)
+{
+    log_write(context, LOG_LEVEL_WARN, "pending: %s", line);
+}
+
+/* The second phase of the end: whoever is left is named, with what it waits for, and cut off. */
+static void cut(struct server *server)
+{
+    struct chat *chat = &server->chat;
+    struct task_group *groups[] = {&server->sessions.group, &server->farewells.group};
+    if (groups[0]->cancel_ns <= chat->loop->now_ns)
+        return; /* by a signal that came with this one */
+    for (int i = 0; i < 2; i++) {
+        root_print_pending(groups[i], CUT_NAMED_MAX, log_pending, chat->log);
+        task_group_cancel(groups[i], chat->loop->now_ns);
+    }
+}
+
+static void grace_ended(struct callback *callback)
+{
+    struct server *server = container_of(callback, struct server, grace.callback);
+    log_write(server->chat.log, LOG_LEVEL_INFO, "the grace is over");
+    cut(server);
+}
+
+/* Whether everybody has been told: the sessions do it in the turn after the grace began. */
+static bool notice_is_out(const struct server *server)
+{
+    return server->grace_turn > 0 && server->chat.loop->turn > server->grace_turn + 1;
+}
+
+/* The first asks for a graceful end; another one, once everybody was told, cuts it short. One that
+ * comes with the first is the same wish. */
+static void end_or_cut(struct server *server, int number)
+{
+    struct chat *chat = &server->chat;
+    if (server->ending.set && !notice_is_out(server))
+        return;
+    if (!server->ending.set) {
+        log_write(chat->log, LOG_LEVEL_INFO, "signal %d (%s): shutting down", number,
+                  strsignal(number));
+        chat->closing = true;
+        event_set(&server->ending);
+        return;
+    }
+    log_write(chat->log, LOG_LEVEL_INFO, "signal %d (%s): at once", number, strsignal(number));
+    cut(server);
+}
+
+static void on_signal(struct signals *signals, int number)
+{
+    struct server *server = container_of(signals, struct server, signals);
+    switch (number) {
+    case SIGHUP:
+        reload_motd(server);
+        break;
+    case SIGUSR1:
+        server_dump(server);
+        break;
+    case SIGINT:
+    case SIGTERM:
+        end_or_cut(server, number);
+        break;
+    default: /* SIGPIPE: whoever wrote sees EPIPE */
+        break;
+    }
+}
+
+int server_open_signals(struct server *server)
+{
+    sigset_t set;
+    (void)sigemptyset(&set); /* these can't fail for signals that exist */
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigaddset(&set, SIGPIPE);
+    return signals_open(&server->signals, server->chat.loop, "signals", &set, on_signal);
+}
+
+/* The main task. */
+
+static void open_groups(struct server *server)
+{
+    sessions_open(&server->sessions, &server->task, &server->chat);
+    server->sessions.on_left = retry_doors;
+    farewells_open(&server->farewells, &server->task, &server->chat.hub);
+    task_group_open(&server->doors_group, &server->task, "doors", GROUP_CONTAIN);
+    server->doors_group.on_end = door_ended;
+    for (size_t i = 0; i < server->door_count; i++) {
+        struct door *door = &server->doors[i];
+        (void)task_group_spawn(&server->doors_group, &door->task, door->name, door_step);
+    }
+}
+
+/* Has those who are in end, in their own time, up to the end of the grace. That is not the cancels'
+ * deadline, which each would find passed by itself: all that are left are named before. */
+static void begin_grace(struct server *server)
+{
+    const struct chat *chat = &server->chat;
+    int64_t grace_ns = chat->config->grace_ns;
+    if (grace_ns < GRACE_LEAST_NS)
+        grace_ns = GRACE_LEAST_NS;
+    server->grace_turn = chat->loop->turn;
+    server->grace.callback = (struct callback){.run = grace_ended, .name = "end of the grace"};
+    loop_call_at(chat->loop, &server->grace, time_after(chat->loop->now_ns, grace_ns));
+    task_group_cancel(&server->sessions.group, TIME_NEVER);
+    task_group_cancel(&server->farewells.group, TIME_NEVER);
+}
+
+static void log_end(const struct server *server)
+{
+    size_t cut = server->sessions.cut;
+    if (cut > 0)
+        log_write(server->chat.log, LOG_LEVEL_WARN, "%zu %s cut off before having been sent all",
+                  cut, cut == 1 ? "client was" : "clients were");
+    log_write(server->chat.log, LOG_LEVEL_INFO, "ended");
+}
+
+static int server_step(struct task *task)
+{
+    struct server *const self = container_of(task, struct server, task);
+
+    TASK_BEGIN();
+    open_groups(self);
+    TASK_AWAIT(self->rc, event_wait(task, &self->ending));
+
+    /* First phase: nobody comes in, and everybody is sent what is owed. */
+    task_group_cancel(&self->doors_group, task->loop->now_ns);
+    begin_grace(self);
+    TASK_AWAIT(self->rc, task_group_join(task, &self->doors_group));
+
+    /* Second phase: the end of the grace, or a second signal, cuts what is left. */
+    TASK_AWAIT(self->rc, task_group_join(task, &self->sessions.group));
+    TASK_AWAIT(self->rc, task_group_join(task, &self->farewells.group));
+    loop_stop(task->loop, &self->grace);
+    log_end(self);
+    TASK_END();
+}
+
+void server_start(struct server *server)
+{
+    root_start(&server->root, server->chat.loop, &server->task, "server", server_step);
+}
+
+int server_run(struct server *server)
+{
+    server_start(server);
+    return root_run(&server->root);
+}

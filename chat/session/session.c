@@ -1,0 +1,405 @@
+#include "chat/session/session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "chat/people/ignore.h"
+#include "chat/session/answer.h"
+#include "chat/session/command.h"
+#include "chat/text/text.h"
+
+/* Read at once from a client that is ahead of its rate: what it sent beyond that may stay where it
+ * is. */
+#define SESSION_AHEAD_BYTES ((size_t)4 * 1024)
+
+/* How long after Ctrl-C a telnet may take to ask for the timing mark. */
+#define SESSION_MARK_NS (100 * NS_PER_MS)
+
+/* Room for the others that the greeting names, so that its line fits 80 columns. */
+#define SESSION_OTHERS_TEXT 44
+
+static struct sessions *sessions_of(const struct session *self)
+{
+    return container_of(self->task.group, struct sessions, group);
+}
+
+static struct chat *chat_of(const struct session *self)
+{
+    return client_chat(&self->client);
+}
+
+/* Coming in. */
+
+static void enter(struct session *self)
+{
+    struct client *client = &self->client;
+    struct chat *chat = chat_of(self);
+    char others[SESSION_OTHERS_TEXT];
+    if (room_join(chat->lobby, client) < 0) {
+        client_refuse(client, "out of memory: try again later");
+        self->client.end = CLIENT_QUIT;
+        return;
+    }
+    (void)answer_others(client, chat->lobby, others, sizeof(others));
+    client_tell_words(client, (const char *[]){"Welcome to ", chat->config->name, ". You are ",
+                                               client->name, " in ", chat->lobby->name, ".", NULL});
+    client_tell_words(client,
+                      (const char *[]){"/help lists commands, /quit leaves; ", others, ".", NULL});
+    answer_motd(client);
+    (void)answer_history(client, chat->lobby, ANSWER_HISTORY_ON_JOIN); /* there may be none */
+}
+
+/* Reading. */
+
+/* Puts the line under construction where it survives the next await. */
+static void keep_partial(struct session *self, const struct input_line *line)
+{
+    int rc = buffer_append(&self->reading.partial, self->task.loop->sys, line->bytes, line->length);
+    if (rc < 0)
+        stream_fail(&self->client.stream, rc);
+}
+
+/* The line under construction, in the scratch that all sessions share. */
+static struct input_line resume_line(struct session *self)
+{
+    struct chat *chat = chat_of(self);
+    struct buffer *partial = &self->reading.partial;
+    struct input_line line = {.bytes = chat->line, .max_bytes = chat->config->max_line_bytes};
+    line.length = buffer_length(partial);
+    if (line.length > 0)
+        memcpy(line.bytes, buffer_data(partial), line.length);
+    buffer_release(partial, self->task.loop->sys);
+    return line;
+}
+
+static void run_line(struct session *self, const struct input_line *line)
+{
+    char *clean = chat_of(self)->clean;
+    size_t length = text_clean(clean, line->bytes, line->length);
+    clean[length] = '\0';
+    command_run(&self->client, clean, length);
+}
+
+/*
+ * Debian's telnet shows nothing after Ctrl-C until its DO TIMING-MARK, which follows at once, is
+ * answered: what is said before that is never seen. So how to leave is said behind the answer,
+ * before whatever else comes, or after a moment in which nothing does.
+ */
+static void tell_how_to_leave(struct session *self)
+{
+    if (self->client.interrupted)
+        client_tell(&self->client, "to leave, type /quit or press Ctrl-D");
+    self->client.interrupted = false;
+}
+
+static void send_answer(struct session *self)
+{
+    struct stream *stream = &self->client.stream;
+    const char *answer = (const char *)self->reading.input.answer;
+    int rc = stream_write(stream, answer, TELNET_ANSWER_BYTES);
+    if (rc < 0)
+        stream_fail(stream, rc);
+}
+
+static void carry_out(struct session *self, enum input_event event, const struct input_line *line)
+{
+    struct client *client = &self->client;
+    if (event == INPUT_ANSWER)
+        send_answer(self);
+    tell_how_to_leave(self);
+    switch (event) {
+    case INPUT_LINE:
+        run_line(self, line);
+        break;
+    case INPUT_TOO_LONG:
+        client_refuse(client, "your line is too long: at most %zu bytes, it was not said",
+                      line->max_bytes);
+        break;
+    case INPUT_ARE_YOU_THERE:
+        client_tell(client, "yes, %s is here", chat_of(self)->config->name);
+        break;
+    case INPUT_INTERRUPT:
+        self->client.interrupted = true;
+        break;
+    case INPUT_END:
+        self->client.end = CLIENT_QUIT;
+        break;
+    case INPUT_ANSWER:
+    case INPUT_SKIPPED:
+    case INPUT_MORE:
+        break;
+    }
+}
+
+/* Carries out the next thing in what was read. False: there is nothing whole in it. */
+static bool take_event(struct session *self)
+{
+    struct stream *stream = &self->client.stream;
+    struct session_reading *reading = &self->reading;
+    size_t size;
+    const char *bytes = stream_input(stream, &size);
+    if (size == 0)
+        return false;
+    struct input_line line = resume_line(self);
+    struct input_raw raw = {.bytes = (const uint8_t *)bytes, .size = size};
+    enum input_event event = input_pull(&reading->input, &line, &raw);
+    stream_consume(stream, size - raw.size);
+    if (event != INPUT_LINE && line.length > 0)
+        keep_partial(self, &line);
+    if (event == INPUT_MORE)
+        return false;
+    pace_charge(&reading->pace, &chat_of(self)->config->rate, self->task.loop->now_ns, 1);
+    carry_out(self, event, &line);
+    return true;
+}
+
+/* The input has ended: a last line without a newline counts, and is answered before the end. */
+static void take_last_line(struct session *self)
+{
+    struct input_line line = resume_line(self);
+    tell_how_to_leave(self);
+    if (input_finish(&self->reading.input, &line))
+        run_line(self, &line);
+    else
+        self->client.end = CLIENT_CLOSED;
+}
+
+/* How long it has to wait before its next line is taken. */
+static int64_t ahead_ns(const struct session *self)
+{
+    return pace_ready_at(&self->reading.pace, &chat_of(self)->config->rate) -
+           self->task.loop->now_ns;
+}
+
+static size_t read_size(const struct session *self)
+{
+    return self->reading.pace.due_ns > self->task.loop->now_ns ? SESSION_AHEAD_BYTES
+                                                               : STREAM_READ_BYTES;
+}
+
+/* Composes answers as long as the reader takes them. */
+static void compose_answers(struct session *self)
+{
+    const uint32_t *unread = &self->client.stream.outbox.waiting_bytes[OUTBOX_ANSWER];
+    while (*unread < CHAT_UNREAD_BYTES && answer_next(&self->client))
+        continue;
+}
+
+/* Begins to wait for the client: for as long as it may be silent. */
+static void open_idle(struct session *self)
+{
+    int64_t idle_ns = chat_of(self)->config->idle_timeout_ns;
+    if (idle_ns == 0)
+        idle_ns = TIME_NEVER;
+    task_deadline_open(&self->task, &self->reading.idle,
+                       self->client.interrupted ? SESSION_MARK_NS : idle_ns);
+}
+
+/* Finds out what the result of a wait means for the session. */
+static void judge_wait(struct session *self)
+{
+    if (self->rc >= 0 || self->client.end)
+        return;
+    if (self->rc == -ETIMEDOUT)
+        self->client.end = CLIENT_IDLE;
+    else if (self->rc == -ECANCELED)
+        self->client.end = CLIENT_SHUTDOWN;
+    else
+        self->client.end = CLIENT_LOST;
+}
+
+static void close_idle(struct session *self)
+{
+    (void)task_deadline_close(&self->task, &self->reading.idle); /* self->rc says it too */
+    if (self->rc == -ETIMEDOUT && self->client.interrupted) {
+        tell_how_to_leave(self);
+        return;
+    }
+    judge_wait(self);
+}
+
+/* What a read came to: bytes, or the end of the input. */
+static void note_read(struct session *self)
+{
+    if (self->rc > 0)
+        self->client.heard_ns = self->task.loop->now_ns;
+    else if (self->rc == 0)
+        take_last_line(self);
+}
+
+/* Going. */
+
+static const char *reason_of(const struct session *self)
+{
+    switch ((enum client_end)self->client.end) {
+    case CLIENT_CLOSED:
+        return "connection closed";
+    case CLIENT_LOST:
+        return "connection lost";
+    case CLIENT_IDLE:
+        return "idle";
+    case CLIENT_TOO_SLOW:
+        return "too slow";
+    default:
+        return self->client.extra ? self->client.extra->parting : NULL;
+    }
+}
+
+/* Whether the server ends in the middle of an answer: it was asked before, and is owed whole. */
+static bool answers_owed(struct session *self)
+{
+    if (self->client.end != CLIENT_SHUTDOWN || self->rc < 0)
+        return false;
+    compose_answers(self);
+    return self->client.answer;
+}
+
+static void log_leaving(const struct session *self)
+{
+    const char *reason = reason_of(self);
+    log_write(chat_of(self)->log, LOG_LEVEL_DEBUG, "%s leaves (%s)", self->client.name,
+              reason ? reason : "without a word");
+}
+
+/* Leaves the rooms and the name; what was said up to here is still owed. */
+static void say_farewell(struct session *self)
+{
+    struct client *client = &self->client;
+    bool shutdown = self->client.end == CLIENT_SHUTDOWN;
+    if (shutdown)
+        client_tell(client, "server is shutting down");
+    else if (self->client.end == CLIENT_IDLE)
+        client_tell(client, "idle for too long");
+    log_leaving(self);
+    room_leave_all(client, reason_of(self));
+    if (self->client.end == CLIENT_TOO_SLOW)
+        room_forget(client); /* the lines are not waited for; what is its own still arrives */
+    client_go(client);
+    answer_release(client);
+    buffer_release(&self->reading.partial, self->task.loop->sys);
+    self->finish = (struct stream_finish){.linger_ns = shutdown ? TIME_NEVER : STREAM_LINGER_NS};
+}
+
+/* The farewell is over, or was cut short. */
+static void release_client(struct session *self)
+{
+    struct client *client = &self->client;
+    if (self->rc == -ECANCELED)
+        sessions_of(self)->cut++;
+    if (client->extra)
+        hosts_leave(&sessions_of(self)->hosts, client->extra->host);
+    room_forget(client);
+    ignore_release(client);
+    client_release(client);
+}
+
+static int session_step(struct task *task)
+{
+    struct session *const self = container_of(task, struct session, task);
+
+    TASK_BEGIN();
+    enter(self);
+    while (!self->client.end) {
+        /* Who doesn't read its answers is not read either. */
+        compose_answers(self);
+        open_idle(self);
+        TASK_AWAIT(self->rc, stream_drain(task, &self->client.stream, CHAT_UNREAD_BYTES / 2));
+        close_idle(self);
+        if (self->client.end || self->client.answer)
+            continue;
+
+        /* Who is above its rate is read more slowly. */
+        if (ahead_ns(self) > 0) {
+            TASK_AWAIT(self->rc, task_sleep(task, ahead_ns(self)));
+            judge_wait(self);
+            continue;
+        }
+        if (take_event(self))
+            continue;
+        open_idle(self);
+        TASK_AWAIT(self->rc, stream_fill(task, &self->client.stream, read_size(self)));
+        close_idle(self);
+        note_read(self);
+    }
+    task_shield(task);
+    self->rc = 0;
+    while (answers_owed(self))
+        TASK_AWAIT(self->rc, stream_drain(task, &self->client.stream, CHAT_UNREAD_BYTES / 2));
+    say_farewell(self);
+    if (self->client.end != CLIENT_LOST)
+        TASK_AWAIT(self->rc, stream_finish(task, &self->finish, &self->client.stream));
+    task_unshield(task);
+    release_client(self);
+    TASK_END();
+}
+
+/* The reap phase: nobody holds a pointer to the session any more. */
+static void release_session(struct task_group *group, struct task *task)
+{
+    struct sessions *sessions = container_of(group, struct sessions, group);
+    struct session *self = container_of(task, struct session, task);
+    group->loop->sys->release(group->loop->sys, self);
+    sessions->on_left(sessions);
+}
+
+void sessions_open(struct sessions *sessions, struct task *owner, struct chat *chat)
+{
+    sessions->chat = chat;
+    sessions->cut = 0;
+    task_group_open(&sessions->group, owner, "sessions", GROUP_CONTAIN);
+    sessions->group.release = release_session;
+}
+
+/* Notes where the client is counted, which it mostly isn't. */
+static int count_at(struct client *client, struct host *host)
+{
+    if (!host)
+        return 0;
+    struct client_extra *extra = client_extra(client);
+    if (!extra)
+        return -ENOMEM;
+    extra->host = host;
+    return 0;
+}
+
+int session_start(struct sessions *sessions, int fd, struct host *host)
+{
+    struct sys *sys = sessions->chat->loop->sys;
+    int rc = -ENOMEM;
+    struct session *self = sys->allocate(sys, sizeof(*self));
+    if (!self)
+        goto close_fd;
+    *self = (struct session){.rc = 0};
+    rc = client_open(&self->client, sessions->chat, fd);
+    if (rc < 0)
+        goto free_session;
+    rc = count_at(&self->client, host);
+    if (rc < 0)
+        goto release_client;
+    rc = task_group_spawn(&sessions->group, &self->task, self->client.name, session_step);
+    if (rc < 0)
+        goto release_client;
+    return 0;
+
+release_client:
+    client_go(&self->client);
+    client_release(&self->client);
+    fd = -1; /* closed with the client */
+free_session:
+    sys->release(sys, self);
+close_fd:
+    if (fd >= 0)
+        (void)sys->close(sys, fd); /* nothing was sent on it */
+    hosts_leave(&sessions->hosts, host);
+    return rc;
+}
+
+void session_fell_behind(struct subscriber *subscriber)
+{
+    struct client *client = client_of_outbox(subscriber->outbox);
+    struct session *self = container_of(client, struct session, client);
+    if (self->client.end)
+        return;
+    self->client.end = CLIENT_TOO_SLOW;
+    task_cancel(&self->task, TIME_NEVER); /* what it was sent may still arrive */
+}

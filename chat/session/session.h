@@ -1,0 +1,55 @@
+/*
+ * session: the task that serves one client.
+ *
+ * It greets, reads lines at the client's rate, has them carried out, and says
+ * farewell: from top to bottom in session_step. Whatever ends it (the client,
+ * its connection, a shutdown), what is owed is sent before the socket goes. A
+ * session is one block of memory that holds the task, the stream and the client;
+ * its group frees it in the reap phase.
+ */
+#ifndef CHAT_SESSION_SESSION_H
+#define CHAT_SESSION_SESSION_H
+
+#include "chat/people/client.h"
+#include "chat/people/hosts.h"
+#include "chat/text/input.h"
+#include "reactor/task/task_group.h"
+
+/* What a session needs while it reads. */
+struct session_reading {
+    struct pace pace;
+    struct input input;
+    struct buffer partial; /* the beginning of a line whose end has not come */
+    struct deadline idle;
+};
+
+struct session {
+    struct task task;
+    struct frame frame;
+    int rc;
+    struct client client;
+    union {
+        struct session_reading reading; /* up to its end */
+        struct stream_finish finish; /* from there on */
+    };
+};
+
+struct sessions {
+    struct task_group group;
+    struct chat *chat;
+    struct hosts hosts;
+    size_t cut; /* those that ended before they had been sent all they were owed */
+    void (*on_left)(struct sessions *sessions); /* a descriptor was given back */
+};
+
+/* Opens the group of all sessions, owned by `owner`. `hosts` is made by the caller. */
+void sessions_open(struct sessions *sessions, struct task *owner, struct chat *chat);
+
+/* Starts a session for the newcomer at `fd`, counted at `host`: both are the session's from here
+ * on. Returns 0; or -errno, and `fd` is closed and `host` given back. */
+int session_start(struct sessions *sessions, int fd, struct host *host);
+
+/* The hub's rule where the policy is to disconnect: ends the session of one that fell behind. */
+void session_fell_behind(struct subscriber *subscriber);
+
+#endif

@@ -1,0 +1,69 @@
+#include "reactor/base/sys.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+/* IPv4 inside IPv6 is written as the IPv4 address that it is. */
+static void format_ip6(const struct sockaddr_in6 *ip6, char text[SYS_ADDRESS_TEXT])
+{
+    char host[INET6_ADDRSTRLEN];
+    char scope[sizeof "%4294967295"] = "";
+    unsigned port = ntohs(ip6->sin6_port);
+    if (IN6_IS_ADDR_V4MAPPED(&ip6->sin6_addr)) {
+        inet_ntop(AF_INET, &ip6->sin6_addr.s6_addr[12], host, sizeof host);
+        snprintf(text, SYS_ADDRESS_TEXT, "%s:%u", host, port);
+        return;
+    }
+    inet_ntop(AF_INET6, &ip6->sin6_addr, host, sizeof host);
+    if (ip6->sin6_scope_id)
+        snprintf(scope, sizeof scope, "%%%u", (unsigned)ip6->sin6_scope_id);
+    snprintf(text, SYS_ADDRESS_TEXT, "[%s%s]:%u", host, scope, port);
+}
+
+/* A path that fills sun_path has no final zero: `length` bounds it. An abstract name begins with
+ * a zero, written @; a client's end has none at all. */
+static void format_local(const struct sys_address *address, char text[SYS_ADDRESS_TEXT])
+{
+    const char *path = address->local.sun_path;
+    size_t offset = offsetof(struct sockaddr_un, sun_path);
+    int size = address->length > offset ? (int)(address->length - offset) : 0;
+    if (size > 1 && !path[0])
+        snprintf(text, SYS_ADDRESS_TEXT, "unix:@%.*s", size - 1, path + 1);
+    else
+        snprintf(text, SYS_ADDRESS_TEXT, "unix:%.*s", size, path);
+}
+
+void sys_address_format(const struct sys_address *address, char text[SYS_ADDRESS_TEXT])
+{
+    const struct sockaddr_in *ip4 = (const struct sockaddr_in *)&address->storage;
+    char host[INET_ADDRSTRLEN];
+    switch (address->length ? address->any.sa_family : AF_UNSPEC) {
+    case AF_INET:
+        inet_ntop(AF_INET, &ip4->sin_addr, host, sizeof host);
+        snprintf(text, SYS_ADDRESS_TEXT, "%s:%u", host, (unsigned)ntohs(ip4->sin_port));
+        break;
+    case AF_INET6:
+        format_ip6((const struct sockaddr_in6 *)&address->storage, text);
+        break;
+    case AF_UNIX:
+        format_local(address, text);
+        break;
+    default:
+        snprintf(text, SYS_ADDRESS_TEXT, "nowhere");
+    }
+}
+
+int sys_address_local(struct sys_address *address, const char *path)
+{
+    size_t length = strlen(path);
+    memset(address, 0, sizeof *address);
+    if (length >= sizeof address->local.sun_path)
+        return -ENAMETOOLONG;
+    address->local.sun_family = AF_UNIX;
+    memcpy(address->local.sun_path, path, length + 1);
+    address->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+    return 0;
+}

@@ -1,0 +1,166 @@
+/*
+ * broadcast: one to many, as a log with cursors.
+ *
+ * A line is appended once, whatever the number of subscribers; each subscriber
+ * is a cursor, the number of the line it is shown next. Being behind costs
+ * nothing but the chunks that are kept for the slowest cursor, and those are
+ * bounded by the backlog: who is further behind than that steps over the oldest
+ * chunk and remembers how many lines it missed. It is told where the first of
+ * them stood; where something in its queue stands among them, in front of that,
+ * of those that came before, and behind it of the others.
+ *
+ *      log     [ 3  4  5  6 ][ 7  8  9 10 ][ 11 12 ]
+ *                    ^               ^              ^
+ *                    ann: 5          bob: 9         eve: 13, caught up
+ *
+ * A cursor stands at a line's start, always: where a send is cut in the middle
+ * of a line, the rest is copied to the receiver's own queue. A receiver isn't
+ * shown its own lines, nor those that the hub's `skips` rule leaves out.
+ *
+ * What one receiver is sent next is plan.h's business; when, flush.h's.
+ */
+#ifndef REACTOR_BROADCAST_BROADCAST_H
+#define REACTOR_BROADCAST_BROADCAST_H
+
+#include "reactor/broadcast/outbox.h"
+
+/* The `end` of a subscription that goes on. */
+#define SUBSCRIBER_OPEN UINT64_MAX
+
+struct broadcast;
+
+struct subscriber {
+    struct broadcast *broadcast;
+    struct outbox *outbox; /* the receiver */
+    struct subscriber *next; /* of the same outbox */
+    uint64_t cursor; /* the next line to be shown; the log's end when caught up */
+    uint64_t end; /* lines from here on are not for it; SUBSCRIBER_OPEN */
+    uint64_t own_end; /* the number after its last own line: no own line from here on */
+    uint64_t missed_sequence; /* while `missed`: of the first of them */
+    uint32_t missed; /* lines dropped before the cursor and not yet told */
+    uint32_t index; /* in broadcast->members */
+};
+
+struct broadcast {
+    struct hub *hub;
+    const char *name; /* for people */
+    struct chunklog log;
+    size_t backlog_bytes;
+
+    /* The subscribers, ended ones that are still behind included. */
+    struct subscriber **members;
+    uint32_t count;
+    uint32_t capacity;
+
+    /* The pass under way: members from `position` on, `left` of them, are still to be served. */
+    struct list pass; /* on hub->passes while there is one */
+    uint32_t position;
+    uint32_t left;
+};
+
+/* Makes a broadcast without members. A receiver may be `backlog_bytes` behind before lines are
+ * dropped for it. `name` must live as long. */
+void broadcast_init(struct broadcast *broadcast, struct hub *hub, const char *name,
+                    size_t backlog_bytes);
+
+/* Frees its memory. Every subscription must have been taken off. */
+void broadcast_release(struct broadcast *broadcast);
+
+/* Adds `subscriber` (any memory; the caller's until it is taken off), caught up. Returns 0 or
+ * -ENOMEM. */
+int broadcast_subscribe(struct broadcast *broadcast, struct subscriber *subscriber,
+                        struct outbox *outbox);
+
+/* Ends it after the lines that are there now. The hub's `ended` rule is told when these were shown,
+ * which may be before this returns. */
+void broadcast_end(struct subscriber *subscriber);
+
+/* Takes off the subscriptions of `outbox` that were ended and fully shown, and tells the `ended`
+ * rule of each. */
+void broadcast_finish_ended(struct outbox *outbox);
+
+/* Makes it the first of its outbox's subscriptions, as a new one is: what the order means is the
+ * program's business. */
+void broadcast_put_first(struct subscriber *subscriber);
+
+/* Takes it off at once; what it was still owed is lost, `ended` is not told. */
+void broadcast_unsubscribe(struct subscriber *subscriber);
+
+/* Appends a line of `size` > 0 bytes, as it is to be sent, written by `author`, which is not shown
+ * it (NULL: by nobody). Returns 0, or -ENOMEM with nothing done. May send to receivers that would
+ * otherwise fall behind their backlog, and may so end subscriptions. */
+int broadcast_append(struct broadcast *broadcast, struct subscriber *author, const char *line,
+                     size_t size);
+
+/* The next flush looks which chunks nobody needs any more. */
+void broadcast_trim_soon(struct broadcast *broadcast);
+
+/* Moves the cursor on to line `to`. Where it leaves the oldest chunk, the next flush looks whether
+ * anybody else needs that. */
+static inline void broadcast_advance(struct subscriber *subscriber, uint64_t to)
+{
+    const struct chunk *oldest = chunklog_oldest(&subscriber->broadcast->log);
+    if (oldest && subscriber->cursor < oldest->end_line && to >= oldest->end_line)
+        broadcast_trim_soon(subscriber->broadcast);
+    subscriber->cursor = to;
+}
+
+/* The order of what comes next for a settled subscriber that has something to be shown. A gap has
+ * that of the first line that it stands for: what was written in the middle of it, a pong perhaps,
+ * comes after every line before it or what stands for that. */
+uint64_t broadcast_next_sequence(const struct subscriber *subscriber);
+
+/* The number of the first line that is not for this subscriber yet. */
+static inline uint64_t broadcast_limit(const struct subscriber *subscriber)
+{
+    uint64_t end = subscriber->broadcast->log.end;
+    return subscriber->end < end ? subscriber->end : end;
+}
+
+/* Whether any line from `line` on may be left out: mostly not, and then nobody looks. */
+static inline bool broadcast_may_leave_out(const struct subscriber *subscriber, uint64_t line)
+{
+    return line < subscriber->own_end || subscriber->outbox->selective;
+}
+
+/* For broadcast_settle, where it has to look at the lines. */
+bool broadcast_settle_by_looking(struct subscriber *subscriber);
+
+/* Moves the cursor over lines that are left out for this receiver. Returns whether it has something
+ * to be shown: a line at the cursor, or a gap. One whose connection is lost has nothing. */
+static inline bool broadcast_settle(struct subscriber *subscriber)
+{
+    if (subscriber->outbox->dead || broadcast_may_leave_out(subscriber, subscriber->cursor))
+        return broadcast_settle_by_looking(subscriber);
+    return subscriber->cursor < broadcast_limit(subscriber) || subscriber->missed;
+}
+
+/* The number after the lines at the cursor that are for this subscriber and lie in one chunk. */
+static inline uint64_t broadcast_chunk_end(const struct subscriber *subscriber)
+{
+    const struct chunklog *log = &subscriber->broadcast->log;
+    uint64_t limit = broadcast_limit(subscriber);
+    uint64_t end = chunklog_record(log, subscriber->cursor)->chunk->end_line;
+    return end < limit ? end : limit;
+}
+
+/* For broadcast_stretch_end, where it has to look at the lines. */
+uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint64_t sequence_max);
+
+/* The number after the stretch of lines that starts at the cursor (whose line is shown), lies in
+ * one chunk and holds nothing that is left out nor anything above `sequence_max`. */
+static inline uint64_t broadcast_stretch_end(const struct subscriber *subscriber,
+                                             uint64_t sequence_max)
+{
+    if (sequence_max == UINT64_MAX && !broadcast_may_leave_out(subscriber, subscriber->cursor))
+        return broadcast_chunk_end(subscriber);
+    return broadcast_stretch_by_looking(subscriber, sequence_max);
+}
+
+/* Frees the chunks that every member is past. */
+void broadcast_trim(struct broadcast *broadcast);
+
+/* Asserts the invariants; for tests. */
+void broadcast_check(const struct broadcast *broadcast);
+
+#endif

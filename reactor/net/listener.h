@@ -1,0 +1,64 @@
+/*
+ * listener: a socket that newcomers arrive at.
+ *
+ * A task accepts in a loop; a turn accepts a limited number, so that a storm of
+ * newcomers delays nobody who is in. Options that accepted sockets inherit are
+ * set on the listening one, once.
+ *
+ * Running out of descriptors must not spin (the newcomer stays in the kernel's
+ * queue and nothing changes), so a listener keeps one descriptor to spare: it is
+ * given up to accept one newcomer, who is handed to `refuse` and closed. Where
+ * not even that helps it rests, and tries again when somebody left
+ * (listener_retry) or after a pause.
+ */
+#ifndef REACTOR_NET_LISTENER_H
+#define REACTOR_NET_LISTENER_H
+
+#include "reactor/task/task.h"
+
+/* Newcomers accepted a turn. */
+#define LISTENER_BUDGET 64
+
+/* How long it rests when descriptors have run out and nobody leaves. */
+#define LISTENER_REST_NS (100 * NS_PER_MS)
+
+/* Bytes the kernel takes beyond what is on its way, tcp(7) NOTSENT_LOWAT: without it, it would hide
+ * megabytes for a reader that has stalled. */
+#define LISTENER_NOTSENT_BYTES (64 * 1024)
+
+struct listener {
+    struct descriptor descriptor;
+    struct loop *loop;
+    struct sys_address address; /* the real one, where port 0 was asked for */
+    struct wait_list waiting;
+    struct timer rest; /* runs while descriptors have run out */
+    bool resting;
+    int spare; /* a descriptor held for the moment when there is no other; -1: none */
+    uint64_t turn;
+    int accepted; /* in this turn */
+
+    /* Optional: may send a short word to a newcomer for whom there is no descriptor. `fd` is closed
+     * when it returns. */
+    void (*refuse)(struct listener *listener, int fd);
+};
+
+/*
+ * Listens at `address`. For unix paths a socket left over by a dead server is replaced, anything
+ * else is left alone (-EEXIST), and one where somebody answers is -EADDRINUSE. Returns 0 or -errno
+ * with nothing left behind.
+ */
+int listener_open(struct listener *listener, struct loop *loop, const struct sys_address *address);
+
+/* Stops listening; the kernel refuses who has not been accepted. Removes the path of a unix socket.
+ * Nobody may be waiting. Harmless on one that is closed. */
+void listener_close(struct listener *listener);
+
+/* Waits for a newcomer. Returns the connected descriptor, the caller's, with where it comes from in
+ * *peer; -ECANCELED, -ETIMEDOUT, or -errno where the socket itself fails. May suspend. */
+TASK_AWAITABLE int listener_accept(struct task *task, struct listener *listener,
+                                   struct sys_address *peer);
+
+/* Descriptors were given back: a resting listener tries again; a closed one does nothing. */
+void listener_retry(struct listener *listener);
+
+#endif

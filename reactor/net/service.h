@@ -1,0 +1,79 @@
+/*
+ * service: a task for everyone who connects.
+ *
+ * Most servers accept in a loop, give each connection a task, a stream and some
+ * memory, and when the task has ended see to it that what it wrote arrives
+ * before the socket goes. That much is here; what is said over the connection
+ * is the program's step. Python's asyncio.start_server(), with owners: the
+ * service is a task, its connections are children of a group of its own, and
+ * it ends when the last of them has.
+ *
+ *      service "echo" --- [connections] -+- task "echo"
+ *                                        +- task "echo"
+ *
+ * A server that turns newcomers away with a word, or counts them, writes these
+ * thirty lines itself (listener.h, task_group.h, stream.h).
+ */
+#ifndef REACTOR_NET_SERVICE_H
+#define REACTOR_NET_SERVICE_H
+
+#include "reactor/net/listener.h"
+#include "reactor/net/stream.h"
+#include "reactor/task/task_group.h"
+
+struct service;
+
+/* One connection. A program that needs more has it as the first member of its own struct. Zeroed
+ * when the step begins, but for what service.c owns. */
+struct connection {
+    struct task task;
+    struct stream stream; /* open while the program's step runs; closed for it after */
+    struct service *service;
+    struct sys_address peer;
+
+    /* For the program's step, which may be written on this struct alone. */
+    struct frame frame;
+    int rc;
+    char *line;
+    size_t size;
+
+    /* Of service.c: what stands around that step. */
+    struct connection_end {
+        struct frame frame;
+        int rc;
+        int result; /* the program's step's */
+        struct stream_finish finish;
+    } end;
+};
+
+struct service {
+    struct task task; /* runs service_step: the main task, or a child of any group */
+
+    /* Set by the program; the rest zeroed. */
+    task_step *step; /* awaited by each connection's task, once */
+    size_t connection_bytes; /* of the program's struct; 0: it has none but struct connection */
+
+    /* Of service.c. */
+    struct frame frame;
+    int rc;
+    int error;
+    struct hub *hub;
+    struct listener listener; /* its address is the real one, where port 0 was asked for */
+    struct sys_address peer;
+    struct task_group connections;
+};
+
+/* Listens at the first address of `host` (NULL: every address of one family) and `port` (0: any
+ * free one). May block for as long as a name server takes. Returns 0, or -errno with nothing
+ * left. */
+int service_open(struct service *service, struct hub *hub, const char *host, uint16_t port);
+
+/*
+ * The step of service->task, of an open service: accepts until it is cancelled, then waits for its
+ * connections, which are cancelled with it and have until the cancel's deadline to be sent what
+ * they are owed. Where a newcomer finds no memory its connection is closed and the others live.
+ * Returns -ECANCELED or the listener's -errno, the listener closed.
+ */
+int service_step(struct task *task);
+
+#endif

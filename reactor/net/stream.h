@@ -1,0 +1,118 @@
+/*
+ * stream: bytes and lines over a connected socket.
+ *
+ * A stream owns its descriptor from stream_open to stream_close. Reading is
+ * pulled: nothing is taken from the kernel unless a task waits for it, one read
+ * a turn, and what was read lies in the stream until it is consumed. Writing is
+ * queued: stream_write never waits, the end of the turn sends (flush.h), and a
+ * task that must not run ahead of its reader awaits stream_drain. An idle stream
+ * has no buffer in either direction.
+ *
+ * The connection's first error is kept: later reads return it, what was still to
+ * be sent is dropped. A hang-up wakes whoever waits.
+ */
+#ifndef REACTOR_NET_STREAM_H
+#define REACTOR_NET_STREAM_H
+
+#include "reactor/broadcast/broadcast.h"
+#include "reactor/task/task.h"
+
+/* The most that is read at once, and so the most that is read and not consumed. */
+#define STREAM_READ_BYTES ((size_t)16 * 1024)
+
+/* How long stream_finish waits for a peer that doesn't move. */
+#define STREAM_LINGER_NS (2 * NS_PER_SECOND)
+
+enum stream_flag {
+    STREAM_ENDED = 1, /* the peer sends no more */
+    STREAM_SHUT = 2, /* we send no more */
+    STREAM_PROGRESS = 4, /* something was sent, or the peer closed; cleared by who watches it */
+    STREAM_DRAINING = 8 /* somebody waits for the outbox to be sent */
+};
+
+struct stream {
+    struct descriptor descriptor;
+    struct hub *hub;
+    uint32_t read_turn; /* when it was last read from, to read once a turn */
+    int16_t error; /* the connection's first, -errno; 0: none */
+    uint8_t flags; /* enum stream_flag, or-ed */
+    struct outbox outbox;
+    struct buffer input; /* read and not yet consumed */
+    struct wait_list waiting; /* for input, for the queue to drain, or for any change */
+};
+
+/* Makes the hub that streams of `loop` are opened on. `rules` must outlive it; NULL: none. */
+void stream_hub_init(struct hub *hub, struct loop *loop, const struct hub_rules *rules);
+
+/* Every stream must be closed and every broadcast released before. */
+void stream_hub_release(struct hub *hub);
+
+/* Makes a stream of the connected socket `fd`. `tag` is the author tag of its lines in broadcasts
+ * (0 where it writes none). Returns 0 or -errno; on failure `fd` is still the caller's. */
+int stream_open(struct stream *stream, struct hub *hub, int fd, uint64_t tag);
+
+/* Closes at once: what is still owed is lost. Its subscriptions must have been taken off and nobody
+ * may be waiting. Harmless on a stream that is closed. */
+void stream_close(struct stream *stream);
+
+/* Reading. The awaits return -ECANCELED or -ETIMEDOUT too, and have then taken nothing. */
+
+/* Waits until there is input that was not consumed, reading at most `size` bytes (up to
+ * STREAM_READ_BYTES) if there is none. Returns 1, 0 at the end of the input, or the connection's
+ * -errno (-ENOMEM where there was no memory to read into). May suspend. */
+TASK_AWAITABLE int stream_fill(struct task *task, struct stream *stream, size_t size);
+
+/* The input, and how long it is. Valid until the next await. */
+const char *stream_input(const struct stream *stream, size_t *size);
+
+/* Takes the first `size` bytes off the input. */
+void stream_consume(struct stream *stream, size_t size);
+
+/*
+ * Reads a line of at most `max` bytes, its LF or CR LF cut off and a NUL put in its place. Returns
+ * 1 with *line and *size, which are valid until the next await; 0 at the end of the input (a last
+ * line without a newline was returned before); -EMSGSIZE where the line is longer than `max` (less
+ * than STREAM_READ_BYTES), or the connection's -errno. May suspend.
+ */
+TASK_AWAITABLE int stream_read_line(struct task *task, struct stream *stream, size_t max,
+                                    char **line, size_t *size);
+
+/* Writing. */
+
+/* Queues a copy of `size` bytes for the end of the turn. Returns 0 (also where the connection is
+ * lost: the next read tells), -ENOMEM or -ENOBUFS with nothing queued. */
+int stream_write(struct stream *stream, const char *bytes, size_t size);
+
+/* Waits until at most `low_bytes` of what stream_write queued are unsent. Returns 0, or the
+ * connection's -errno; -ECANCELED or -ETIMEDOUT. May suspend. */
+TASK_AWAITABLE int stream_drain(struct task *task, struct stream *stream, size_t low_bytes);
+
+/* Ending. */
+
+/* Gives the connection up with `error` (a -errno), where the program can't go on with it: reads
+ * return it, nothing more is sent. The first error stays. */
+void stream_fail(struct stream *stream, int error);
+
+/* The frame of stream_finish; zero all but `linger_ns`. */
+struct stream_finish {
+    struct frame frame;
+    int rc;
+    int unsent_bytes; /* at the last look */
+    uint32_t pause_ns; /* until the next look at what is unacknowledged */
+    int64_t linger_ns; /* how long without progress is too long; TIME_NEVER: until cancelled */
+    int64_t moved_ns; /* when there last was progress */
+    struct deadline deadline;
+};
+
+/*
+ * Ends a connection so that what was sent arrives: sends all that is owed, shuts down, reads and
+ * drops what still comes, and returns when the peer closed or acknowledged everything. A close()
+ * alone with input unread would make the kernel throw away what it has accepted, tcp(7). Needs no
+ * memory. Returns 0, -ETIMEDOUT after `linger_ns` in which the peer took nothing, the connection's
+ * -errno, or -ECANCELED.
+ * The stream must still be closed. May suspend.
+ */
+TASK_AWAITABLE int stream_finish(struct task *task, struct stream_finish *self,
+                                 struct stream *stream);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * breaker: stop asking what doesn't answer. Pure but for breaker_run.
+ *
+ * Callers of a service that fails wait for their time-outs and add to its load.
+ * A breaker stands in front of it and counts: after some failures within a
+ * window it opens, and everybody is refused at once. When it has been open for
+ * a while, one caller is let through as a probe, whose success closes it.
+ *
+ *                failures within the window
+ *      CLOSED ------------------------------> OPEN <--+
+ *      all pass                          all refused  |
+ *         ^                                   |       | the probe fails
+ *         |                         open_ns   v       |
+ *         +---------------------------- HALF_OPEN ----+
+ *           the probe succeeds         one passes
+ *
+ * There is no timer: whether the time has come is seen when somebody asks.
+ * Who was let through while it was closed and fails when it has long opened
+ * says nothing new: such a result is counted and otherwise ignored. So is a
+ * call that was cancelled, for that was the caller's doing; cancelled, a probe
+ * leaves its place to the next.
+ */
+#ifndef REACTOR_PATTERNS_BREAKER_H
+#define REACTOR_PATTERNS_BREAKER_H
+
+#include "reactor/task/task.h"
+
+/* The most failures that a policy may ask for: one instant is kept for each. */
+#define BREAKER_FAILURES_MAX 16
+
+/* Room for a line of breaker_describe. */
+#define BREAKER_TEXT_BYTES 256
+
+struct breaker_policy {
+    unsigned failures; /* so many of them open it, 1 to BREAKER_FAILURES_MAX, ... */
+    int64_t window_ns; /* ... when the last came no later than this after the first */
+    int64_t open_ns; /* how long it stays open before it lets a probe through */
+    bool (*is_failure)(int error); /* whether this -errno speaks against the service; NULL: any */
+};
+
+enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
+
+/* Since breaker_init; for people. */
+struct breaker_counts {
+    uint64_t succeeded;
+    uint64_t failed;
+    uint64_t refused;
+    uint64_t opened; /* how often it opened, again after a probe included */
+};
+
+/* Breakers by name. Zeroed, it is empty; it owns none of them. */
+struct breaker_board {
+    struct breaker *first; /* in the order in which they were made */
+};
+
+struct breaker {
+    const char *name;
+    const struct breaker_policy *policy;
+    struct breaker_counts counts;
+
+    /* Of breaker.c. */
+    struct breaker_board *board;
+    struct breaker *next; /* on the board */
+    bool tripped; /* open or half-open */
+    bool probing; /* the probe is under way */
+    uint32_t generation; /* counts changes of `tripped`: older passes say nothing new */
+    unsigned inside; /* passes not yet left */
+    int64_t probe_ns; /* while tripped: from when a probe is let through */
+    unsigned next_failure; /* the oldest of the instants, to be replaced next */
+    int64_t failures_ns[BREAKER_FAILURES_MAX]; /* as many as the policy counts; -1: none yet */
+};
+
+/* What a caller holds from breaker_enter to breaker_leave. Zeroed before its first use. */
+struct breaker_pass {
+    struct breaker *breaker; /* NULL: let through by none */
+    uint32_t generation;
+};
+
+/* Makes a closed breaker. `name` and `policy` must outlive it; `board` may be NULL. */
+void breaker_init(struct breaker *breaker, struct breaker_board *board, const char *name,
+                  const struct breaker_policy *policy);
+
+/* Takes it off its board. Nobody may be inside. */
+void breaker_release(struct breaker *breaker);
+
+/* Asks to be let through. Returns 0, and breaker_leave must follow; or -EHOSTDOWN at once. */
+int breaker_enter(struct breaker *breaker, struct breaker_pass *pass, int64_t now_ns);
+
+/* Says how it went: 0 or more, or -errno. -ECANCELED is neither success nor failure. -ETIMEDOUT is
+ * a failure whoever set the limit, for the service was too slow for it. */
+void breaker_leave(struct breaker_pass *pass, int64_t now_ns, int result);
+
+enum breaker_state breaker_state(const struct breaker *breaker, int64_t now_ns);
+
+/* The breaker of that name, or NULL. */
+struct breaker *breaker_find(const struct breaker_board *board, const char *name);
+
+/* Writes "mail: open, probe in 1500 ms; 12 succeeded, 5 failed, 80 refused, opened 1 times", or
+ * what else it is; a long name is cut. */
+void breaker_describe(const struct breaker *breaker, int64_t now_ns, char text[BREAKER_TEXT_BYTES]);
+
+/* Awaitable; what it answers is the call's result. */
+typedef int breaker_call(struct task *task, void *object);
+
+/* The frame of breaker_run; zeroed before its first use. */
+struct breaker_run {
+    struct frame frame;
+    int rc;
+    struct breaker_pass pass;
+};
+
+/* Enters, awaits `call` and leaves with its result, on every way out. Returns that result, or
+ * -EHOSTDOWN where `call` was not made. May suspend. */
+TASK_AWAITABLE int breaker_run(struct task *task, struct breaker_run *self, struct breaker *breaker,
+                               breaker_call *call, void *object);
+
+#endif

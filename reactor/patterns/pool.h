@@ -1,0 +1,110 @@
+/*
+ * pool: a bounded number of things that are dear to make, lent in turn.
+ *
+ * Connections to another server, say. An item is made when it is first needed,
+ * never more than `limit` of them exist, and one that was returned is kept for
+ * the next who asks: the one that was returned last, so that those there are too
+ * many of stay idle and expire. Whoever finds all of them lent waits in line:
+ * first come first served, a newcomer never overtakes. What limits the wait is
+ * the task's own deadline.
+ *
+ *     struct wire {
+ *         struct pool_item item;
+ *         struct stream stream;
+ *     };
+ *     struct pool pool = {.name = "wires", .limit = 4, .item_bytes = sizeof(struct wire),
+ *                         .open = wire_open, .close = wire_close, .keep_ns = 30 * NS_PER_SECOND};
+ *     ...
+ *     TASK_AWAIT(self->rc, pool_lease(task, &self->lease, &pool));
+ *     if (self->rc < 0)
+ *         TASK_RETURN(self->rc);
+ *     ... self->lease.item ...
+ *     pool_release(&pool, self->lease.item);
+ *
+ * Who holds an item and asks for a second one may wait for himself for ever:
+ * lease one at a time, or all from pools in one order, or set a deadline.
+ */
+#ifndef REACTOR_PATTERNS_POOL_H
+#define REACTOR_PATTERNS_POOL_H
+
+#include "reactor/task/task.h"
+
+struct pool;
+
+/* The first member of the program's struct. */
+struct pool_item {
+    struct pool *pool; /* to which it must be returned */
+    struct list node; /* among the idle ones, or on no list */
+    int64_t idle_since_ns; /* valid while idle */
+    bool leased;
+};
+
+struct pool {
+    /* Set by the program; the rest zeroed. */
+    const char *name; /* for people; must live as long as the pool */
+    size_t limit; /* the most items there may be, lent or idle */
+    size_t item_bytes; /* of the program's struct */
+    int64_t keep_ns; /* an item that was idle for so long is closed; TIME_NEVER: never */
+    int64_t trust_ns; /* an item that was idle for less is lent without a check */
+
+    /* Makes what the item stands for; its memory is zeroed. Returns 0, or -errno with nothing left
+     * to close. An awaitable: it may suspend. */
+    int (*open)(struct task *task, struct pool_item *item);
+
+    /* Whether an idle item is still good: 0, or -errno, and it is closed. NULL: none is checked. An
+     * awaitable. One that is cut short leaves the item in the middle of something: closed, too. */
+    int (*check)(struct task *task, struct pool_item *item);
+
+    /* Ends what the item stands for. Its memory is the pool's. Must not suspend. */
+    void (*close)(struct pool_item *item);
+
+    /* Of pool.c. */
+    struct loop *loop;
+    struct list idle; /* the latest returned first */
+    size_t idle_count;
+    size_t busy_count; /* places taken: items that are lent, being made or being checked */
+    bool shut;
+    struct wait_list waiting; /* for a place */
+    struct wait_list drainers;
+    struct timer expiry; /* runs while there are idle items, to the oldest's end or earlier */
+};
+
+/* The frame of pool_lease; zeroed before its first use. */
+struct pool_lease {
+    struct frame frame;
+    int rc;
+    struct pool_item *item; /* valid once 0 was answered, until it is given back */
+};
+
+/* Makes a pool without items of what the program set. Can't fail and needs no counterpart: once it
+ * is shut and all its items came back nothing is left of it. */
+void pool_init(struct pool *pool, struct loop *loop);
+
+/*
+ * Lends an item: the latest returned that is still good, else a new one. Waits while all are lent,
+ * behind those who came before. Returns 0 with it in self->item; -ESHUTDOWN from a pool that is
+ * shut, -ENOMEM, what `open` failed with, -ECANCELED or -ETIMEDOUT; then nothing is lent, and the
+ * place goes to the next in line. May suspend.
+ */
+TASK_AWAITABLE int pool_lease(struct task *task, struct pool_lease *self, struct pool *pool);
+
+/* Gives an item back for the next who asks. It must be one that this pool lent and that was not
+ * given back yet. Closes it where the pool is shut. */
+void pool_release(struct pool *pool, struct pool_item *item);
+
+/* Gives back an item that is broken, or in the middle of something: closes it. A new one takes its
+ * place when it is needed. */
+void pool_discard(struct pool *pool, struct pool_item *item);
+
+/* Lends no more: closes what is idle and answers -ESHUTDOWN to those who wait. What is lent stays
+ * so until it is given back. Harmless on a pool that is shut. */
+void pool_shut(struct pool *pool);
+
+/* Shuts the pool and waits until the last item came back. Returns 0; -ECANCELED or -ETIMEDOUT leave
+ * it shut with items still lent. May suspend. */
+TASK_AWAITABLE int pool_drain(struct task *task, struct pool *pool);
+
+/* Asserts the invariants of a pool; for tests. */
+void pool_check(const struct pool *pool);
+
+#endif

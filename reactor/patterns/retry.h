@@ -1,0 +1,68 @@
+/*
+ * retry: try again, after a pause that grows.
+ *
+ * What failed may work a little later, but not if everybody who failed comes
+ * back at the same time. So the longest a pause may be grows by a factor from
+ * attempt to attempt up to a cap, and the pause itself is drawn evenly from
+ * nothing to that ("full jitter"), from a seed: a test gets the same pauses
+ * each time.
+ *
+ *     attempt   pause     attempt   pause           attempt   pause
+ *     |##|......|         |##|............|         |##|..................
+ *        0 to first_delay    0 to first * factor       0 to cap at most
+ *     |<------------------------- limit ------------------------------>|
+ *
+ * The attempt is an awaitable of the program's. It is run to its end, and begun
+ * again in the same task: nothing is spawned and nothing allocated. Don't retry
+ * what must not be done twice, nor on two floors at once, where three attempts
+ * of three are nine.
+ */
+#ifndef REACTOR_PATTERNS_RETRY_H
+#define REACTOR_PATTERNS_RETRY_H
+
+#include "reactor/task/task.h"
+
+/* How often and how long; shared by as many retries as like. */
+struct retry_policy {
+    unsigned attempts; /* at most, the first included; 0: any number */
+    int64_t first_delay_ns; /* the longest the first pause may be; 0: only until the next turn */
+    unsigned factor; /* by which that grows from pause to pause; at least 1 */
+    int64_t cap_ns; /* beyond which it doesn't; at least first_delay_ns */
+    int64_t limit_ns; /* a deadline over all attempts and pauses together; 0: none */
+    bool (*again)(int error); /* whether this -errno is worth another attempt; NULL: any is */
+};
+
+struct retry {
+    const struct retry_policy *policy;
+    uint64_t random; /* where the jitter stands; goes on from one retry_run to the next */
+    unsigned attempts; /* begun by the latest retry_run */
+    int64_t pause_ns; /* its latest pause */
+
+    /* Of retry.c. */
+    struct frame frame;
+    int rc; /* of the latest attempt */
+    int slept; /* of the latest pause */
+    int64_t ceiling_ns; /* the longest the next pause may be */
+    struct deadline limit;
+};
+
+/* Awaitable: 0 or more is success. It is called until it answers, then perhaps from its beginning
+ * again, so it leaves nothing half done when it fails. */
+typedef int retry_attempt(struct task *task, void *object);
+
+/* Makes `retry` ready to run under `policy`, which must outlive it. Whoever may fail together has
+ * different seeds, or the pauses agree: take one from sys->random. */
+void retry_init(struct retry *retry, const struct retry_policy *policy, uint64_t seed);
+
+/*
+ * Runs `attempt` until it succeeds. Returns what the last one returned: its result, or its -errno
+ * where that isn't worth another, where it was the last that the policy allows, or where the pause
+ * would not end before the nearest deadline (the policy's limit or one around this await): nobody
+ * sleeps for an attempt that could not be made. An attempt that this deadline cuts off answers
+ * -ETIMEDOUT by itself. -ECANCELED where the task is cancelled in a pause. May suspend; may be run
+ * again once it has returned.
+ */
+TASK_AWAITABLE int retry_run(struct task *task, struct retry *self, retry_attempt *attempt,
+                             void *object);
+
+#endif

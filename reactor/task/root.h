@@ -1,0 +1,41 @@
+/*
+ * root: the main task, and the tree that grows from it.
+ *
+ * A program is one task that the loop is run for: it opens groups, spawns into
+ * them, joins them and ends, and when it has ended nothing is left. The tree of
+ * all groups and tasks, with what each waits for, can be printed at any time.
+ */
+#ifndef REACTOR_TASK_ROOT_H
+#define REACTOR_TASK_ROOT_H
+
+#include "reactor/task/task_group.h"
+
+struct root {
+    struct task_group group;
+    struct task *main;
+};
+
+/* Starts `step` as the main task; root_run or turns of the loop run it. */
+void root_start(struct root *root, struct loop *loop, struct task *main, const char *name,
+                task_step *step);
+
+/* Turns the loop until the main task has ended. Returns its result, or -errno when the loop can't
+ * wait for the kernel. Runs callbacks. */
+int root_run(struct root *root);
+
+/* Runs `step` as the main task of `loop` to its end: root_start and root_run in one. */
+int loop_run(struct loop *loop, struct task *main, const char *name, task_step *step);
+
+/* Hands the tree below `root` to `print`, a line at a time without its newline, indented by two
+ * spaces a level: groups by name and number of children, tasks by name and await site. A task at no
+ * await has not begun, or is running: then it is the one that prints. */
+void root_print(const struct root *root, void (*print)(void *context, const char *line),
+                void *context);
+
+/* The same of those children of one group that have yet to end, and of what is below them:
+ * `lines_max` lines at most, the children unindented; where that was not enough, a last one counts
+ * the tasks left out. What a program logs of whom it is about to cut off. */
+void root_print_pending(const struct task_group *group, size_t lines_max,
+                        void (*print)(void *context, const char *line), void *context);
+
+#endif

@@ -1,0 +1,57 @@
+#include "reactor/task/sync.h"
+
+#include <assert.h>
+
+void event_init(struct event *event)
+{
+    event->set = false;
+    wait_list_init(&event->waiting);
+}
+
+void future_init(struct future *future)
+{
+    *future = (struct future){.done = false};
+    wait_list_init(&future->waiting);
+}
+
+void future_resolve(struct future *future, int result, void *value)
+{
+    assert(!future->done && "a future is resolved once");
+    assert(result != TASK_PENDING && "a future's result isn't that it has none yet");
+    future->done = true;
+    future->result = result;
+    future->value = value;
+    wait_list_wake_all(&future->waiting);
+}
+
+int future_wait(struct task *task, struct future *future)
+{
+    int rc = task_wait(task, &future->waiting, future->done);
+    return rc == 0 ? future->result : rc;
+}
+
+void semaphore_init(struct semaphore *semaphore, unsigned permits)
+{
+    assert(permits <= INT_MAX && "a number of permits isn't negative");
+    semaphore->permits = permits;
+    wait_list_init(&semaphore->waiting);
+}
+
+int semaphore_acquire(struct task *task, struct semaphore *semaphore)
+{
+    bool ready = semaphore->permits > 0 && wait_list_is_next(&semaphore->waiting, task);
+    int rc = task_wait(task, &semaphore->waiting, ready);
+    if (rc < 0)
+        return rc;
+    /* Several releases may have woken the same first waiter: the next is woken by who leaves. */
+    if (--semaphore->permits > 0)
+        wait_list_wake_first(&semaphore->waiting);
+    return 0;
+}
+
+void semaphore_release(struct semaphore *semaphore)
+{
+    assert(semaphore->permits < INT_MAX && "a permit is given back once");
+    semaphore->permits++;
+    wait_list_wake_first(&semaphore->waiting);
+}

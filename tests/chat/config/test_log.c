@@ -1,0 +1,168 @@
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chat/config/log.h"
+#include "reactor/base/clock.h"
+#include "tests/support/fake_door.h"
+
+#define NOON_NS (1767355445 * NS_PER_SECOND) /* 2026-01-02 12:04:05 */
+#define HEAD_BYTES (sizeof("2026-01-02 12:04:05 info  ") - 1)
+
+static struct fake_door door;
+static struct log chat_log;
+
+static void open_log(void)
+{
+    fake_door_init(&door);
+    door.realtime_ns = NOON_NS;
+    log_init(&chat_log, &door.sys, 2, LOG_LEVEL_INFO);
+}
+
+TestSuite(log, .init = open_log);
+
+/* What was written since the last call. */
+static const char *written(void)
+{
+    static char text[FAKE_DOOR_WRITTEN_MAX + 1];
+
+    memcpy(text, door.written, door.written_bytes);
+    text[door.written_bytes] = '\0';
+    door.written_bytes = 0;
+    door.writes = 0;
+    return text;
+}
+
+Test(log, a_line_is_the_time_the_level_and_the_text)
+{
+    log_write(&chat_log, LOG_LEVEL_INFO, "listening on %s:%d", "127.0.0.1", 7777);
+    cr_assert_str_eq(written(), "2026-01-02 12:04:05 info  listening on 127.0.0.1:7777\n");
+    log_write(&chat_log, LOG_LEVEL_ERROR, "out of %s", "memory");
+    cr_assert_str_eq(written(), "2026-01-02 12:04:05 error out of memory\n");
+    log_write(&chat_log, LOG_LEVEL_WARN, "%s", "");
+    cr_assert_str_eq(written(), "2026-01-02 12:04:05 warn  \n");
+}
+
+Test(log, a_line_is_written_in_one_piece_without_allocating)
+{
+    door.fail_at = 1;
+    door.fail_after = true;
+    log_write(&chat_log, LOG_LEVEL_INFO, "hello");
+    cr_assert_eq(door.writes, 1);
+    cr_assert_eq(door.allocations, 0);
+}
+
+Test(log, each_level_includes_those_before_it)
+{
+    for (int level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++) {
+        chat_log.level = (enum log_level)level;
+        for (int line = LOG_LEVEL_ERROR; line <= LOG_LEVEL_DEBUG; line++) {
+            log_write(&chat_log, (enum log_level)line, "x");
+            cr_assert_eq(door.writes, line <= level, "level %d, line %d", level, line);
+            cr_assert_eq(log_enabled(&chat_log, (enum log_level)line), line <= level);
+            (void)written();
+        }
+    }
+}
+
+Test(log, nothing_in_an_argument_can_forge_a_line_or_reach_a_terminal)
+{
+    log_write(&chat_log, LOG_LEVEL_INFO, "%s left",
+              "ann\n2026-01-02 12:04:05 error forged\r\x1b[2J\x7f\xc2\x9b\xe2\x80\xae\xff");
+    cr_assert_str_eq(written(), "2026-01-02 12:04:05 info  "
+                                "ann2026-01-02 12:04:05 error forged[2J\xef\xbf\xbd left\n");
+}
+
+Test(log, a_line_that_is_too_long_is_cut_at_a_character_and_marked)
+{
+    char text[2 * LOG_LINE_BYTES];
+
+    for (size_t length = LOG_LINE_BYTES - 40; length < LOG_LINE_BYTES + 40; length++) {
+        memset(text, 'x', length);
+        text[length] = '\0';
+        log_write(&chat_log, LOG_LEVEL_INFO, "%s", text);
+        const char *line = written();
+        bool fits = HEAD_BYTES + length + 1 <= LOG_LINE_BYTES;
+        cr_assert_eq(strlen(line), fits ? HEAD_BYTES + length + 1 : LOG_LINE_BYTES, "%zu", length);
+        cr_assert_eq(strcmp(line + strlen(line) - 4, "...\n") == 0, !fits, "%zu", length);
+    }
+    for (size_t shift = 0; shift < 3; shift++) {
+        memset(text, 'x', shift);
+        for (size_t i = shift; i + 3 < sizeof(text); i += 3)
+            memcpy(text + i, "\xe2\x82\xac", 4);
+        log_write(&chat_log, LOG_LEVEL_INFO, "%s", text);
+        const char *line = written();
+        size_t euros = strlen(line) - HEAD_BYTES - shift - strlen("...\n");
+        cr_assert_eq(euros % 3, 0, "a character was cut in two");
+        cr_assert_gt(strlen(line), LOG_LINE_BYTES - 3);
+        cr_assert_leq(strlen(line), LOG_LINE_BYTES);
+    }
+}
+
+Test(log, a_cut_is_marked_also_where_cleaning_made_the_rest_short)
+{
+    char text[2 * LOG_LINE_BYTES];
+
+    memset(text, '\x01', sizeof(text));
+    memcpy(text, "begin", 5);
+    text[sizeof(text) - 1] = '\0';
+    log_write(&chat_log, LOG_LEVEL_INFO, "%s", text);
+    cr_assert_str_eq(written(), "2026-01-02 12:04:05 info  begin...\n");
+}
+
+Test(log, text_that_grows_when_cleaned_still_fits)
+{
+    char text[LOG_LINE_BYTES];
+
+    memset(text, '\xff', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    log_write(&chat_log, LOG_LEVEL_INFO, "%s", text);
+    const char *line = written();
+    cr_assert_leq(strlen(line), LOG_LINE_BYTES);
+    cr_assert_str_eq(line + strlen(line) - 7, "\xef\xbf\xbd...\n");
+}
+
+Test(log, a_reader_that_has_stopped_is_waited_for_once_and_then_told_what_it_missed)
+{
+    door.stopped = true;
+    for (int i = 0; i < 3; i++)
+        log_write(&chat_log, LOG_LEVEL_INFO, "nobody reads this");
+    cr_assert_str_eq(written(), "");
+    cr_assert_eq(door.waited_ns, NS_PER_SECOND / 10);
+    log_write(&chat_log, LOG_LEVEL_DEBUG, "nor is this wanted");
+    door.stopped = false;
+    log_write(&chat_log, LOG_LEVEL_INFO, "hello");
+    cr_assert_str_eq(written(),
+                     "2026-01-02 12:04:05 warn  3 lines of the log are lost: nobody read it\n"
+                     "2026-01-02 12:04:05 info  hello\n");
+    door.stopped = true;
+    log_write(&chat_log, LOG_LEVEL_INFO, "it stops again");
+    cr_assert_eq(door.waited_ns, 2 * (NS_PER_SECOND / 10), "and is waited for again");
+}
+
+Test(log, a_short_write_is_continued_and_a_failed_one_given_up)
+{
+    door.write_most = 7;
+    log_write(&chat_log, LOG_LEVEL_INFO, "hello");
+    cr_assert_str_eq(written(), "2026-01-02 12:04:05 info  hello\n");
+    door.write_most = 0;
+    log_write(&chat_log, LOG_LEVEL_INFO, "hello");
+    cr_assert_eq(door.writes, 1);
+    cr_assert_str_eq(written(), "");
+}
+
+Test(log, levels_have_names)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    static const char *const wrong[] = {"", "INFO", "inf", "info ", "warning", "4"};
+    enum log_level level = LOG_LEVEL_ERROR;
+
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(log_level_parse(names[i], &level), 0);
+        cr_assert_eq((int)level, i);
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        cr_assert_eq(log_level_parse(wrong[i], &level), -EINVAL, "'%s'", wrong[i]);
+    cr_assert_eq(level, LOG_LEVEL_DEBUG);
+}

@@ -1,0 +1,271 @@
+/* What a client makes of its input, however it is cut, on the simulated door. */
+#include "tools/chatload/hear.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/stage.h"
+#include "tools/chatload/probe.h"
+#include "tools/chatload/sender.h"
+
+#define SENT 5
+
+static struct settings settings;
+static struct load load;
+static struct listener listener;
+static struct task_group crowd;
+static int server; /* the far end of client 1's connection */
+
+/* Client 1 of two, in the lobby, which hears client 0; the test is the server. */
+static void open_client(void)
+{
+    struct sys_address peer;
+    stage_open();
+    settings = (struct settings){.clients = 2, .senders = 1, .rooms = 1, .size_bytes = 30};
+    load_init(&load, &loop, &settings);
+    cr_assert_eq(loop.sys->resolve(loop.sys, "127.0.0.1", 7007, &load.address, 1), 1);
+    cr_assert_eq(listener_open(&listener, &loop, &load.address), 0);
+    cr_assert_eq(load_open(&load), 0);
+    load.senders[0].next = SENT;
+    load.from_ns = 0;
+    task_group_open(&crowd, NULL, "crowd", GROUP_CONTAIN);
+    crowd.loop = &loop;
+    cr_assert_eq(task_group_spawn(&crowd, &load.users[1].task, "client", user_step), 0);
+    stage_settle();
+    server = loop.sys->accept(loop.sys, listener.descriptor.fd, &peer);
+    cr_assert_geq(server, 0);
+}
+
+static void close_client(void)
+{
+    task_cancel(&load.users[1].task, loop.now_ns);
+    stage_settle();
+    cr_assert_eq(crowd.alive, 0);
+    cr_assert_eq(loop.sys->close(loop.sys, server), 0);
+    listener_close(&listener);
+    load_release(&load);
+    stage_close();
+}
+
+TestSuite(chatload_hear, .init = open_client);
+
+/* The server says `text`, `part` bytes a turn. */
+static void say_in_parts(const char *text, size_t part)
+{
+    size_t length = strlen(text);
+    for (size_t at = 0; at < length; at += part) {
+        size_t size = length - at < part ? length - at : part;
+        cr_assert_eq(loop.sys->send(loop.sys, server, text + at, size), (ssize_t)size);
+        stage_settle();
+        stage_settle();
+    }
+}
+
+static void say(const char *text)
+{
+    say_in_parts(text, SIZE_MAX / 2);
+}
+
+/* Message `number` of sender `from` as the text of a line. */
+static const char *message(uint32_t from, uint32_t number)
+{
+    static char text[64];
+    struct message said = {.from = from, .number = number};
+    message_write(&said, load.tag, text, settings.size_bytes);
+    text[settings.size_bytes] = '\0';
+    return text;
+}
+
+static void expect_in(bool in)
+{
+    cr_expect_eq(load.users[1].in, in);
+    cr_expect_eq(load.in, in);
+}
+
+Test(chatload_hear, a_client_is_in_when_its_question_is_answered)
+{
+    char asked[64] = "";
+    expect_in(false);
+    cr_assert_gt(loop.sys->receive(loop.sys, server, asked, sizeof(asked) - 1), 0);
+    cr_expect_str_eq(asked, HEAR_ENTERED_PING);
+    say("* Welcome to chatd. You are guest1 in #lobby.\r\n");
+    expect_in(false);
+    say("* pong in\r\n");
+    expect_in(true);
+    close_client();
+}
+
+/* All that a chatd may say, and what counts in it. */
+static void compose(char *text, size_t size)
+{
+    size_t length = (size_t)snprintf(text, size, "* pong in\r\n#lobby -- ann, bob joined\r\n");
+    for (uint32_t i = 0; i < SENT; i++) {
+        if (i == 2)
+            continue; /* lost */
+        length += (size_t)snprintf(text + length, size - length,
+                                   "#lobby <guest0> %s\r\n#lobby <bob> hi > all\r\n"
+                                   "#lobby * bob waves\r\n@bob psst\r\n~ 2025-01-01 00:00:00 "
+                                   "#lobby <x> y\r\n\r\n",
+                                   message(0, i));
+    }
+    snprintf(text + length, size - length,
+             "! no such command\r\n* 7 lines of #lobby skipped: x\r\n"
+             "* 8 people here\r\n#\r\n");
+}
+
+Test(chatload_hear, hears_the_same_however_its_input_is_cut)
+{
+    char text[4096];
+    compose(text, sizeof(text));
+    for (size_t part = 1; part <= 200; part++) {
+        load.users[1].ear.heard[0] = (struct heard){0};
+        check_release(&load.check);
+        check_init(&load.check, loop.sys);
+        load.refused.count = load.garbled.count = 0;
+        histogram_clear(&load.recent);
+        say_in_parts(text, part);
+        must(load.check.delivered == SENT - 1, "%zu: delivered", part);
+        must(load.check.missing == 1, "%zu: missing", part);
+        must(load.check.told == 7, "%zu: told", part);
+        must(load.check.duplicated.count == 0, "%zu: duplicated", part);
+        must(load.refused.count == 1, "%zu: refused", part);
+        must(load.garbled.count == 0, "%zu: garbled", part);
+        must(load.recent.count == SENT - 1, "%zu: measured", part);
+    }
+    close_client();
+}
+
+Test(chatload_hear, what_can_not_have_been_said_is_garbled)
+{
+    char text[256];
+    say("* pong in\r\n");
+    snprintf(text, sizeof(text), "#lobby <guest0> %s\r\n", message(0, SENT));
+    say(text); /* not sent yet */
+    snprintf(text, sizeof(text), "#lobby <guest0> %s\r\n", message(1, 0));
+    say(text); /* from somebody who is no sender */
+    snprintf(text, sizeof(text), "#lobby <guest0> %.25s\r\n", message(0, 0));
+    say(text); /* cut */
+    snprintf(text, sizeof(text), "#lobby <guest0> %sx\r\n", message(0, 0));
+    say(text); /* grown */
+    cr_expect_eq(load.garbled.count, 4);
+    cr_expect_eq(load.check.delivered, 0);
+    close_client();
+}
+
+Test(chatload_hear, another_runs_messages_are_passed_over)
+{
+    char text[256];
+    say("* pong in\r\n");
+    snprintf(text, sizeof(text), "#lobby <guest0> %s\r\n", message(0, 0));
+    text[17]++; /* in the tag */
+    say(text);
+    cr_expect_eq(load.garbled.count, 0);
+    cr_expect_eq(load.check.delivered, 0);
+    close_client();
+}
+
+Test(chatload_hear, its_own_lines_are_echoes)
+{
+    char text[256];
+    load.users[1].number = 0;
+    say("* pong in\r\n");
+    snprintf(text, sizeof(text), "#lobby <guest0> %s\r\n", message(0, 0));
+    say(text);
+    cr_expect_eq(load.echoed, 1);
+    cr_expect_eq(load.check.delivered, 0);
+    close_client();
+}
+
+Test(chatload_hear, the_raw_protocol_is_the_message_alone)
+{
+    char text[256];
+    settings.protocol = PROTOCOL_RAW;
+    snprintf(text, sizeof(text), "%s\n", message(0, 0));
+    say(text);
+    snprintf(text, sizeof(text), "%s\r\n", message(0, 1));
+    say(text);
+    say("* pong in\n! no\n");
+    cr_expect_eq(load.check.delivered, 2);
+    cr_expect_eq(load.refused.count, 0);
+    close_client();
+}
+
+Test(chatload_hear, a_line_without_an_end_ends_the_connection)
+{
+    static char text[HEAR_LINE_BYTES + 20000];
+    say("* pong in\r\n");
+    memset(text, 'x', sizeof(text) - 1);
+    for (size_t at = 0; at + 5000 < sizeof(text) && load.gone == 0; at += 5000) {
+        cr_assert_eq(loop.sys->send(loop.sys, server, text + at, 5000), 5000);
+        stage_settle();
+        stage_settle();
+    }
+    cr_expect_eq(load.gone, 1);
+    cr_expect_str_eq(load.losses.first, "Message too long");
+    close_client();
+}
+
+Test(chatload_hear, a_disconnected_client_is_counted_with_the_cause)
+{
+    say("* pong in\r\n");
+    cr_assert_eq(loop.sys->shutdown_write(loop.sys, server), 0);
+    stage_settle();
+    stage_settle();
+    cr_expect_eq(load.gone, 1);
+    cr_expect_str_eq(load.losses.first, "the server closed the connection");
+    close_client();
+}
+
+Test(chatload_hear, who_is_not_let_in_ends_the_run_with_the_servers_words)
+{
+    say("! server full\r\n");
+    cr_assert_eq(loop.sys->shutdown_write(loop.sys, server), 0);
+    stage_settle();
+    stage_settle();
+    cr_expect_not_null(strstr(load.problem, "client 2 of 2: server full"), "%s", load.problem);
+    close_client();
+}
+
+Test(chatload_hear, who_is_never_answered_may_be_at_the_wrong_kind_of_server)
+{
+    stage_pass(CLIENT_ENTER_NS);
+    cr_expect_not_null(strstr(load.problem, "client 2 of 2: its /ping was not answered in 30 s"),
+                       "%s", load.problem);
+    cr_expect_not_null(strstr(load.problem, "--proto raw"), "%s", load.problem);
+    close_client();
+}
+
+/* Each question is a line of the client's own, and counts for its rate. */
+Test(chatload_hear, is_asked_no_more_than_once_a_second_whether_it_is_held_back)
+{
+    struct probe probe;
+    char asked[256];
+    say("* pong in\r\n");
+    cr_assert_gt(loop.sys->receive(loop.sys, server, asked, sizeof(asked)), 0);
+    probe_init(&probe, &load);
+    cr_assert_eq(probe.listener, &load.users[1]);
+    cr_assert_eq(task_group_spawn(&crowd, &probe.task, "probe", probe_step), 0);
+    for (int second = 0; second < 5; second++) {
+        stage_pass(NS_PER_SECOND - 1);
+        ssize_t size = loop.sys->receive(loop.sys, server, asked, sizeof(asked));
+        cr_expect_eq(size, (ssize_t)strlen(HEAR_QUESTION_PING), "second %d", second);
+        say("* pong how-long\r\n");
+        stage_pass(1);
+    }
+    task_cancel(&probe.task, loop.now_ns);
+    stage_settle();
+    cr_expect_geq(load.users[1].question.answers, 5);
+    close_client();
+}
+
+Test(chatload_hear, acknowledges_what_it_watches)
+{
+    char text[256];
+    say("* pong in\r\n");
+    cr_assert_eq(load.users[1].watched, &load.senders[0]);
+    snprintf(text, sizeof(text), "#lobby <guest0> %s\r\n", message(0, 3));
+    say(text);
+    cr_expect_eq(load.senders[0].settled, 4);
+    close_client();
+}

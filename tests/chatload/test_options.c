@@ -1,0 +1,115 @@
+/* The command line of chatload. */
+#include "tools/chatload/options.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+static struct settings settings;
+static char problem[SETTINGS_PROBLEM_TEXT];
+
+#define PARSE(...) \
+    settings_parse(&settings, (char *[]){"chatload", __VA_ARGS__, NULL}, problem, sizeof(problem))
+
+/* A usage error is one line that names the program, and what is wrong. */
+#define REFUSED(words, ...)                                                   \
+    do {                                                                      \
+        cr_expect_eq(PARSE(__VA_ARGS__), -EINVAL, "accepted: " #__VA_ARGS__); \
+        cr_expect_not_null(strstr(problem, words), "'%s'", problem);          \
+        cr_expect_eq(strncmp(problem, "chatload: ", 10), 0, "'%s'", problem); \
+        cr_expect_null(strchr(problem, '\n'), "'%s'", problem);               \
+    } while (0)
+
+Test(chatload_options, defaults_are_those_of_the_contract)
+{
+    char *nothing[] = {"chatload", NULL};
+    cr_assert_eq(settings_parse(&settings, nothing, problem, sizeof(problem)), 0);
+    cr_expect_str_eq(settings.address.host, "127.0.0.1");
+    cr_expect_eq(settings.address.port, 7777);
+    cr_expect_eq(settings.clients, 100);
+    cr_expect_eq(settings.senders, 10);
+    cr_expect_eq(settings.rooms, 1);
+    cr_expect_eq(settings.size_bytes, 64);
+    cr_expect_eq(settings.duration_ns, INT64_C(10000000000));
+    cr_expect_eq(settings.rate, 0);
+    cr_expect_eq(settings.burst, 1);
+    cr_expect_eq(settings.window, 8);
+    cr_expect_eq(settings.ramp_ns, 0);
+}
+
+Test(chatload_options, fewer_clients_have_fewer_senders_unless_these_are_given)
+{
+    cr_assert_eq(PARSE("--clients", "4"), 0);
+    cr_expect_eq(settings.senders, 4);
+    cr_assert_eq(PARSE("--clients", "40"), 0);
+    cr_expect_eq(settings.senders, 10);
+    REFUSED("--senders: '10'", "--clients", "4", "--senders", "10");
+}
+
+Test(chatload_options, the_address_may_stand_anywhere)
+{
+    cr_assert_eq(PARSE("[::1]:99", "--clients", "5", "--senders", "1"), 0);
+    cr_expect_str_eq(settings.address.host, "::1");
+    cr_assert_eq(PARSE("--clients", "5", "--senders=1", "example.org:7"), 0);
+    cr_expect_str_eq(settings.address.host, "example.org");
+    cr_assert_eq(PARSE("--rate", "5", "--", "unix:/run/chatd"), 0);
+    cr_expect_eq(settings.address.kind, ENDPOINT_UNIX);
+}
+
+Test(chatload_options, limits_add_up)
+{
+    cr_assert_eq(PARSE("--fail-if", "p99>50ms", "--fail-if", "lost>3"), 0);
+    cr_expect_eq(settings.limit_count, 2);
+    cr_expect_eq(settings.limits[1].metric, METRIC_LOST);
+}
+
+Test(chatload_options, every_error_is_one_line_that_says_what_would_do)
+{
+    REFUSED("HOST:PORT", "nowhere");
+    REFUSED("HOST:PORT", ":7777");
+    REFUSED("HOST:PORT", "host:0");
+    REFUSED("one address is enough", "a:1", "b:2");
+    REFUSED("--clients: '1'", "--clients", "1");
+    REFUSED("--clients: '0'", "--clients", "0");
+    REFUSED("--clients: a value is missing", "--clients");
+    REFUSED("--senders: '0'", "--senders", "0");
+    REFUSED("up to 5 with --clients 5", "--clients", "5", "--senders", "6");
+    REFUSED("--rooms: '3'", "--clients", "5", "--senders", "1", "--rooms", "3");
+    REFUSED("--proto raw", "--proto", "raw", "--rooms", "2");
+    REFUSED("--size: '23'", "--size", "23");
+    REFUSED("--size: '1M'", "--size", "1M");
+    REFUSED("--duration: '0'", "--duration", "0");
+    REFUSED("--duration: '50ms'", "--duration", "50ms");
+    REFUSED("--rate: '-1'", "--rate", "-1");
+    REFUSED("--rate: '1.5'", "--rate", "1.5");
+    REFUSED("--burst: '0'", "--burst", "0", "--rate", "5");
+    REFUSED("--rate", "--burst", "5");
+    REFUSED("--spin: '1'", "--spin=1", "--rate", "5");
+    REFUSED("--window: '0'", "--window", "0");
+    REFUSED("--ramp: 'soon'", "--ramp", "soon");
+    REFUSED("--stalled: 'some'", "--stalled", "some");
+    REFUSED("--churn: ''", "--churn", "");
+    REFUSED("--proto: 'irc'", "--proto", "irc");
+    REFUSED("--spawn: ''", "--spawn", "");
+    REFUSED("--spawn", "--spawn", "x", "host:1");
+    REFUSED("--server-pid", "--spawn", "x", "--server-pid", "5");
+    REFUSED("--json: ''", "--json", "");
+    REFUSED("--html: a value is missing", "--html");
+    REFUSED("--fail-if: 'p99'", "--fail-if", "p99");
+    REFUSED("--bogus", "--bogus");
+    REFUSED("million", "--clients", "100000", "--senders", "90000");
+}
+
+Test(chatload_options, the_help_fits_its_columns)
+{
+    char help[SETTINGS_HELP_TEXT];
+    char *line = help;
+    cr_assert_lt(settings_help(help, sizeof(help)), sizeof(help) - 1);
+    cr_expect_not_null(strstr(help, "--fail-if"));
+    cr_expect_not_null(strstr(help, "status is 1"));
+    while (*line) {
+        size_t length = strcspn(line, "\n");
+        cr_expect_leq(length, 80, "%.*s", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}

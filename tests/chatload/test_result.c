@@ -1,0 +1,109 @@
+/* What the figures of a run are said to mean. */
+#include "tools/chatload/result.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static struct settings settings;
+static struct load load;
+static struct run run;
+static struct result result;
+
+/* A second in which 1,000 deliveries were made, and nothing else happened. */
+static void open_run(void)
+{
+    load = (struct load){.settings = &settings};
+    run = (struct run){.load = &load, .measured = true, .drained = true};
+    run.end = (struct reading){.at_ns = NS_PER_SECOND, .delivered = 1000, .sent = 100};
+}
+
+TestSuite(chatload_result, .init = open_run);
+
+/* How many of the notes hold these words. */
+static size_t notes_with(const char *words)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result.note_count; i++)
+        count += strstr(result.notes[i], words) != NULL;
+    return count;
+}
+
+Test(chatload_result, nothing_is_said_of_a_run_in_which_nothing_is_odd)
+{
+    run.end.own_cpu_ns = run.end.server.cpu_ns = NS_PER_SECOND / 2;
+    result_make(&result, &run);
+    cr_expect_eq(result.note_count, 0);
+    cr_expect_not(result.failed);
+    cr_expect_eq(result.values[METRIC_RATE], 1000);
+    cr_expect_eq(result.cpu_us_per_delivery, 500);
+}
+
+Test(chatload_result, a_full_cpu_of_its_own_beside_a_server_that_has_time_is_the_bottleneck)
+{
+    run.end.own_cpu_ns = NS_PER_SECOND * 96 / 100;
+    run.end.server.cpu_ns = NS_PER_SECOND / 2;
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("chatload is the bottleneck"), 1);
+    run.end.server.cpu_ns = NS_PER_SECOND * 96 / 100;
+    result_make(&result, &run);
+    cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
+}
+
+Test(chatload_result, a_full_cpu_of_its_own_is_told_where_the_servers_is_not_known)
+{
+    run.end.own_cpu_ns = NS_PER_SECOND;
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("may be its limit, not the server's"), 1);
+}
+
+/* On a schedule, that is; as fast as it goes, it stands to reason. */
+Test(chatload_result, a_full_cpu_of_its_own_says_nothing_where_it_never_sleeps)
+{
+    settings.spin = true;
+    run.end.own_cpu_ns = NS_PER_SECOND;
+    run.end.server.cpu_ns = NS_PER_SECOND / 2;
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("chatload is the bottleneck"), 1);
+    settings.rate = 100;
+    result_make(&result, &run);
+    cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
+}
+
+Test(chatload_result, time_that_it_waited_for_a_cpu_is_the_machines)
+{
+    run.end.own_cpu_ns = NS_PER_SECOND * 60 / 100;
+    run.end.own_wait_ns = NS_PER_SECOND * 38 / 100;
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("waited for a CPU 38 % of the time"), 1);
+    run.end.own_wait_ns = NS_PER_SECOND * 30 / 100;
+    result_make(&result, &run);
+    cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
+}
+
+Test(chatload_result, a_sender_that_waits_much_longer_than_a_listener_is_held_back)
+{
+    struct user speaker = {.question = {.waited_ns = 300 * NS_PER_MS, .answers = 3}};
+    struct user listener = {.question = {.waited_ns = 3 * NS_PER_MS, .answers = 3}};
+    run.probe = (struct probe){.speaker = &speaker, .listener = &listener};
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("start it with --rate 0"), 1);
+    listener.question.waited_ns = 150 * NS_PER_MS; /* then it is the server that is slow */
+    result_make(&result, &run);
+    cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
+    listener.question.waited_ns = 0;
+    run.end.server.cpu_ns = NS_PER_SECOND * 9 / 10;
+    result_make(&result, &run);
+    cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
+}
+
+Test(chatload_result, losses_fail_the_run_and_lines_left_out_that_were_told_do_not)
+{
+    load.check.told = 5;
+    result_make(&result, &run);
+    cr_expect_not(result.failed);
+    cr_expect_eq(notes_with("told of 5 skipped lines"), 1);
+    load.check.lost = (struct check_count){2, {.receiver = 7, .sender = 3, .number = 40}};
+    result_make(&result, &run);
+    cr_expect(result.failed);
+    cr_expect_eq(notes_with("the first: message 40 of sender 3 to client 7"), 1);
+}

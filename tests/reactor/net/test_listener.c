@@ -1,0 +1,564 @@
+#include "reactor/net/listener.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/stage.h"
+
+#define ADDRESS "127.0.0.1:7777"
+#define PATH "/run/chat"
+#define NEWCOMERS 200
+
+static struct listener listener;
+
+static struct sys_address address_of(const char *host, uint16_t port)
+{
+    struct sys_address address;
+    cr_assert_eq(loop.sys->resolve(loop.sys, host, port, &address, 1), 1);
+    return address;
+}
+
+static int listen_at(struct sys_address address)
+{
+    return listener_open(&listener, &loop, &address);
+}
+
+static int listen_at_path(void)
+{
+    struct sys_address address;
+    cr_assert_eq(sys_address_local(&address, PATH), 0);
+    return listen_at(address);
+}
+
+static void open_listener(void)
+{
+    stage_open();
+    cr_assert_eq(listen_at(address_of("127.0.0.1", 7777)), 0);
+}
+
+static void close_listener(void)
+{
+    listener_close(&listener);
+    stage_close();
+}
+
+TestSuite(listener, .init = open_listener, .fini = close_listener);
+TestSuite(listener_open, .init = stage_open, .fini = stage_close);
+
+/* --- a task that accepts --- */
+
+/* Accepts until it fails; keeps what it accepted. */
+static struct acceptor {
+    struct task task;
+    struct frame frame;
+    int rc;
+    struct sys_address peer;
+    int fds[NEWCOMERS];
+    int count;
+} acceptor;
+
+static int acceptor_step(struct task *task)
+{
+    struct acceptor *const self = container_of(task, struct acceptor, task);
+
+    TASK_BEGIN();
+    for (;;) {
+        TASK_AWAIT(self->rc, listener_accept(task, &listener, &self->peer));
+        if (self->rc < 0)
+            TASK_RETURN(self->rc);
+        self->fds[self->count++] = self->rc;
+    }
+    TASK_END();
+}
+
+static void start_acceptor(void)
+{
+    memset(&acceptor, 0, sizeof(acceptor));
+    cr_assert_eq(task_group_spawn(&cast, &acceptor.task, "acceptor", acceptor_step), 0);
+    stage_settle();
+}
+
+static void leave(int count)
+{
+    while (count-- > 0)
+        cr_assert_eq(loop.sys->close(loop.sys, acceptor.fds[--acceptor.count]), 0);
+}
+
+static void stop_acceptor(void)
+{
+    leave(acceptor.count);
+    task_cancel(&acceptor.task, loop.now_ns);
+    stage_settle();
+}
+
+static struct sim_peer *come(void)
+{
+    struct sim_peer *peer = sim_connect(sim, ADDRESS);
+    cr_assert(peer);
+    return peer;
+}
+
+/* --- accepting --- */
+
+Test(listener, a_newcomer_is_accepted)
+{
+    char text[SYS_ADDRESS_TEXT];
+    start_acceptor();
+    cr_assert_eq(acceptor.count, 0);
+    sim_come_from(sim, "10.1.2.3");
+    come();
+    stage_settle();
+    cr_assert_eq(acceptor.count, 1);
+    sys_address_format(&acceptor.peer, text);
+    cr_assert_eq(strncmp(text, "10.1.2.3:", 9), 0, "%s", text);
+    stop_acceptor();
+}
+
+Test(listener, a_turn_accepts_so_many_and_no_more)
+{
+    start_acceptor();
+    for (int i = 0; i < NEWCOMERS; i++)
+        come();
+    int before = 0;
+    for (int turn = 0; turn < 10; turn++) {
+        stage_turn();
+        cr_assert_leq(acceptor.count - before, LISTENER_BUDGET);
+        before = acceptor.count;
+    }
+    cr_assert_eq(acceptor.count, NEWCOMERS);
+    cr_assert_leq(sim_count(sim, SIM_ACCEPT), NEWCOMERS + 5);
+    stop_acceptor();
+}
+
+Test(listener, nobody_is_lost_where_the_kernel_is_late)
+{
+    sim_options(sim)->late_accept_ppm = 500000;
+    start_acceptor();
+    for (int i = 0; i < 100; i++)
+        come();
+    stage_settle();
+    cr_assert_eq(acceptor.count, 100);
+    stop_acceptor();
+}
+
+Test(listener, a_newcomer_that_has_gone_costs_the_others_nothing)
+{
+    start_acceptor();
+    come();
+    come();
+    sim_fail_nth(sim, 1, 1);
+    stage_settle();
+    cr_assert_str_eq(sim_failed_call(sim), "accept: ECONNABORTED");
+    cr_assert_eq(acceptor.count, 1);
+    stop_acceptor();
+}
+
+Test(listener, an_idle_listener_sleeps)
+{
+    start_acceptor();
+    come();
+    stage_settle();
+    uint64_t waits = sim_count(sim, SIM_POLL_WAIT);
+    stage_pass(60 * NS_PER_SECOND);
+    cr_assert_eq(sim_count(sim, SIM_POLL_WAIT) - waits, 1);
+    stop_acceptor();
+}
+
+/* --- what ends the await --- */
+
+static int accepts(struct task *task, void *object)
+{
+    struct sys_address peer;
+    return listener_accept(task, object, &peer);
+}
+
+Test(listener, a_cancelled_await_has_taken_nobody)
+{
+    struct actor actor = {.call = accepts, .object = &listener};
+    actor_start(&actor, "actor");
+    stage_settle();
+    come();
+    task_cancel(&actor.task, loop.now_ns);
+    stage_settle();
+    cr_assert(actor_ended(&actor, -ECANCELED));
+    cr_assert_eq(sim_count(sim, SIM_ACCEPT), 0);
+    start_acceptor();
+    cr_assert_eq(acceptor.count, 1);
+    stop_acceptor();
+}
+
+Test(listener, an_await_may_time_out)
+{
+    struct actor actor = {.call = accepts, .object = &listener, .limit_ns = 10 * NS_PER_MS};
+    actor_start(&actor, "actor");
+    stage_pass(10 * NS_PER_MS);
+    cr_assert(actor_ended(&actor, -ETIMEDOUT));
+}
+
+Test(listener, of_two_who_wait_each_gets_one)
+{
+    struct actor first = {.call = accepts, .object = &listener};
+    struct actor second = {.call = accepts, .object = &listener};
+    actor_start(&first, "first");
+    actor_start(&second, "second");
+    stage_settle();
+    come();
+    come();
+    stage_settle();
+    cr_assert(task_ended(&first.task) && task_ended(&second.task));
+    cr_assert_eq(first.rank, 1);
+    cr_assert_eq(loop.sys->close(loop.sys, first.rc), 0);
+    cr_assert_eq(loop.sys->close(loop.sys, second.rc), 0);
+}
+
+/* --- when descriptors have run out --- */
+
+/* Lets no more than `count` more be opened. */
+static void allow(int count)
+{
+    sim_options(sim)->descriptor_limit = 3 + sim_open_descriptors(sim) + count;
+}
+
+static void say_full(struct listener *at, int fd)
+{
+    cr_assert_eq(at, &listener);
+    cr_assert_eq(loop.sys->send(loop.sys, fd, "full\n", 5), 5);
+}
+
+Test(listener, a_newcomer_for_whom_there_is_no_descriptor_is_told)
+{
+    listener.refuse = say_full;
+    start_acceptor();
+    allow(1);
+    struct sim_peer *first = come();
+    struct sim_peer *second = come();
+    struct sim_peer *third = come();
+    stage_settle();
+    cr_assert_eq(acceptor.count, 1);
+    cr_assert_str_eq(sim_peer_text(first), "");
+    cr_assert_str_eq(sim_peer_text(second), "full\n");
+    cr_assert_str_eq(sim_peer_text(third), "full\n");
+    cr_assert(sim_peer_at_end(third));
+    stop_acceptor();
+}
+
+Test(listener, when_everybody_has_been_told_it_sleeps)
+{
+    listener.refuse = say_full;
+    start_acceptor();
+    allow(0);
+    come();
+    stage_settle();
+    uint64_t waits = sim_count(sim, SIM_POLL_WAIT);
+    uint64_t tries = sim_count(sim, SIM_ACCEPT);
+    stage_pass(60 * NS_PER_SECOND);
+    cr_assert_leq(sim_count(sim, SIM_POLL_WAIT) - waits, 2);
+    cr_assert_eq(sim_count(sim, SIM_ACCEPT), tries);
+    struct sim_peer *next = come();
+    stage_settle();
+    cr_assert_str_eq(sim_peer_text(next), "full\n", "and is there for the next");
+    stop_acceptor();
+}
+
+Test(listener, without_a_word_to_say_a_newcomer_waits_for_somebody_to_leave)
+{
+    start_acceptor();
+    allow(1);
+    come();
+    come();
+    stage_settle();
+    cr_assert_eq(acceptor.count, 1);
+    leave(1);
+    stage_settle();
+    cr_assert_eq(acceptor.count, 0, "nobody has said so");
+    listener_retry(&listener);
+    stage_turn();
+    cr_assert_eq(acceptor.count, 1);
+    stop_acceptor();
+}
+
+Test(listener, it_tries_again_after_a_rest_and_does_not_spin)
+{
+    start_acceptor();
+    allow(1);
+    come();
+    come();
+    stage_settle();
+    uint64_t waits = sim_count(sim, SIM_POLL_WAIT);
+    uint64_t tries = sim_count(sim, SIM_ACCEPT);
+    stage_pass(10 * LISTENER_REST_NS);
+    /* A timer may wake the loop early once a level of the wheel, and then sleeps on. */
+    cr_assert_leq(sim_count(sim, SIM_POLL_WAIT) - waits, 40);
+    cr_assert_leq(sim_count(sim, SIM_ACCEPT) - tries, 11);
+    cr_assert_geq(sim_count(sim, SIM_ACCEPT) - tries, 9);
+    leave(1);
+    stage_pass(LISTENER_REST_NS);
+    cr_assert_eq(acceptor.count, 1, "nobody has said so, and yet");
+    stop_acceptor();
+}
+
+Test(listener, a_retry_of_one_that_does_not_rest_does_nothing)
+{
+    start_acceptor();
+    uint64_t tries = sim_count(sim, SIM_ACCEPT);
+    listener_retry(&listener);
+    stage_settle();
+    cr_assert_eq(sim_count(sim, SIM_ACCEPT), tries);
+    stop_acceptor();
+}
+
+Test(listener, a_retry_of_one_that_was_closed_while_it_rested_does_nothing)
+{
+    start_acceptor();
+    allow(0);
+    come();
+    stage_settle();
+    cr_assert(listener.resting);
+    stop_acceptor();
+    listener_close(&listener);
+    listener_retry(&listener); /* its connections live on, and each tells when it has gone */
+    cr_assert_eq(sim_open_descriptors(sim), 1, "but the poll's");
+}
+
+Test(listener, a_kernel_without_buffers_is_tried_again)
+{
+    start_acceptor();
+    come();
+    sim_fail_nth(sim, 1, 3);
+    stage_settle();
+    cr_assert_str_eq(sim_failed_call(sim), "accept: ENOBUFS");
+    cr_assert_eq(acceptor.count, 0);
+    stage_pass(LISTENER_REST_NS);
+    cr_assert_eq(acceptor.count, 1);
+    stop_acceptor();
+}
+
+Test(listener, the_spare_is_regained_when_it_was_lost)
+{
+    listener.refuse = say_full;
+    start_acceptor();
+    /* Others take the place of the spare while somebody is told. */
+    allow(0);
+    cr_assert_eq(loop.sys->close(loop.sys, listener.spare), 0);
+    listener.spare = -1;
+    int other = loop.sys->socket(loop.sys, AF_UNIX);
+    struct sim_peer *peer = come();
+    stage_settle();
+    cr_assert_str_eq(sim_peer_text(peer), "", "there is no way to tell");
+    cr_assert_eq(loop.sys->close(loop.sys, other), 0);
+    listener_retry(&listener);
+    stage_settle();
+    cr_assert_geq(listener.spare, 0);
+    cr_assert_str_eq(sim_peer_text(peer), "full\n");
+    stop_acceptor();
+}
+
+/* --- opening --- */
+
+Test(listener_open, the_real_address_is_known)
+{
+    char text[SYS_ADDRESS_TEXT];
+    cr_assert_eq(listen_at(address_of("127.0.0.1", 0)), 0);
+    sys_address_format(&listener.address, text);
+    cr_assert_eq(strncmp(text, "127.0.0.1:", 10), 0);
+    cr_assert_str_neq(text, "127.0.0.1:0");
+    cr_assert(sim_connect(sim, text));
+    listener_close(&listener);
+    cr_assert_null(sim_connect(sim, text));
+}
+
+static int option(int fd, int level, int name)
+{
+    int value = -1;
+    cr_assert_eq(loop.sys->get_option(loop.sys, fd, level, name, &value), 0);
+    return value;
+}
+
+Test(listener_open, options_are_set_once_and_inherited)
+{
+    cr_assert_eq(listen_at(address_of("127.0.0.1", 7777)), 0);
+    uint64_t set = sim_count(sim, SIM_SET_OPTION);
+    start_acceptor();
+    for (int i = 0; i < 10; i++)
+        come();
+    stage_settle();
+    cr_assert_eq(acceptor.count, 10);
+    cr_assert_eq(sim_count(sim, SIM_SET_OPTION), set);
+    int fd = acceptor.fds[9];
+    cr_assert_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    cr_assert_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    cr_assert_eq(option(fd, SOL_SOCKET, SO_OOBINLINE), 1);
+    cr_assert_eq(option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), LISTENER_NOTSENT_BYTES);
+    cr_assert_eq(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 0, "it ends who only pressed Ctrl-S");
+    stop_acceptor();
+    listener_close(&listener);
+}
+
+Test(listener_open, each_family_has_its_own_socket)
+{
+    struct listener other;
+    struct sys_address address;
+    cr_assert_eq(listen_at(address_of("::", 7777)), 0);
+    cr_assert_eq(option(listener.descriptor.fd, IPPROTO_IPV6, IPV6_V6ONLY), 1);
+    address = address_of("0.0.0.0", 7777);
+    cr_assert_eq(listener_open(&other, &loop, &address), 0);
+    listener_close(&other);
+    listener_close(&listener);
+}
+
+Test(listener_open, unix_sockets_have_no_options)
+{
+    cr_assert_eq(listen_at_path(), 0);
+    cr_assert_eq(sim_count(sim, SIM_SET_OPTION), 0);
+    listener_close(&listener);
+}
+
+Test(listener_open, a_closed_one_may_be_closed_again)
+{
+    cr_assert_eq(listen_at(address_of("127.0.0.1", 7777)), 0);
+    listener_close(&listener);
+    listener_close(&listener);
+}
+
+/* --- unix paths --- */
+
+static enum sys_file_kind kind_at_path(void)
+{
+    enum sys_file_kind kind;
+    cr_assert_eq(loop.sys->file_kind(loop.sys, PATH, &kind), 0);
+    return kind;
+}
+
+/* What a server leaves behind that has died. */
+static void leave_a_stale_socket(void)
+{
+    struct sys *sys = loop.sys;
+    struct sys_address address;
+    int fd = sys->socket(sys, AF_UNIX);
+    cr_assert_eq(sys_address_local(&address, PATH), 0);
+    cr_assert_eq(sys->bind(sys, fd, &address), 0);
+    cr_assert_eq(sys->listen(sys, fd, 1), 0);
+    cr_assert_eq(sys->close(sys, fd), 0);
+    cr_assert_eq(kind_at_path(), SYS_FILE_SOCKET);
+}
+
+Test(listener_open, a_unix_path_is_removed_when_it_closes)
+{
+    cr_assert_eq(listen_at_path(), 0);
+    cr_assert_eq(kind_at_path(), SYS_FILE_SOCKET);
+    listener_close(&listener);
+    cr_assert_eq(kind_at_path(), SYS_FILE_NONE);
+}
+
+Test(listener_open, a_socket_of_a_dead_server_is_replaced)
+{
+    leave_a_stale_socket();
+    cr_assert_eq(listen_at_path(), 0);
+    cr_assert(sim_connect(sim, "unix:" PATH));
+    listener_close(&listener);
+}
+
+Test(listener_open, a_file_that_is_no_socket_is_never_touched)
+{
+    sim_write_file(sim, PATH, "precious");
+    cr_assert_eq(listen_at_path(), -EEXIST);
+    cr_assert_str_eq(sim_file_text(sim, PATH), "precious");
+}
+
+Test(listener_open, a_server_that_answers_keeps_its_path)
+{
+    struct listener other;
+    struct sys_address address;
+    cr_assert_eq(listen_at_path(), 0);
+    cr_assert_eq(sys_address_local(&address, PATH), 0);
+    cr_assert_eq(listener_open(&other, &loop, &address), -EADDRINUSE);
+    cr_assert_eq(kind_at_path(), SYS_FILE_SOCKET);
+    cr_assert(sim_connect(sim, "unix:" PATH), "the first goes on");
+    listener_close(&listener);
+}
+
+Test(listener_open, an_address_in_use_is_said_so)
+{
+    struct listener other;
+    struct sys_address address = address_of("127.0.0.1", 7777);
+    cr_assert_eq(listen_at(address), 0);
+    cr_assert_eq(listener_open(&other, &loop, &address), -EADDRINUSE);
+    listener_close(&other); /* harmless */
+    listener_close(&listener);
+}
+
+/* --- every step fails in turn --- */
+
+/* Opens while the `nth` call fails; true where one did, and then nothing may be left of it. */
+static bool open_failing(struct sys_address address, uint64_t nth, unsigned which)
+{
+    bool local = address.any.sa_family == AF_UNIX;
+    if (local)
+        leave_a_stale_socket();
+    int descriptors = sim_open_descriptors(sim);
+    size_t watched = loop.descriptor_count;
+    sim_fail_nth(sim, nth, which);
+    int rc = listen_at(address);
+    char failed[64] = "";
+    if (sim_failed_call(sim))
+        (void)snprintf(failed, sizeof(failed), "%s", sim_failed_call(sim));
+    sim_fail_nth(sim, 0, 0);
+    if (rc == 0) {
+        listener_close(&listener);
+        cr_assert(!*failed || strcmp(failed, "connect: ECONNREFUSED") == 0, "%s", failed);
+    }
+    cr_assert_eq(sim_open_descriptors(sim), descriptors, "after %s", failed);
+    cr_assert_eq(loop.descriptor_count, watched, "after %s", failed);
+    if (local && kind_at_path() != SYS_FILE_NONE) {
+        cr_assert_lt(rc, 0);
+        cr_assert_eq(loop.sys->unlink(loop.sys, PATH), 0);
+    }
+    return *failed;
+}
+
+static unsigned fail_each_step(struct sys_address address)
+{
+    unsigned failures = 0;
+    bool more = true;
+    for (uint64_t nth = 1; more; nth++) {
+        more = false;
+        for (unsigned which = 0; open_failing(address, nth, which); which++) {
+            more = true;
+            failures++;
+        }
+    }
+    return failures;
+}
+
+Test(listener_open, a_step_that_fails_leaves_nothing_behind)
+{
+    struct sys_address local;
+    cr_assert_eq(sys_address_local(&local, PATH), 0);
+    cr_assert_geq(fail_each_step(address_of("127.0.0.1", 7777)), 30);
+    cr_assert_geq(fail_each_step(address_of("::1", 7777)), 32);
+    cr_assert_geq(fail_each_step(local), 20);
+}
+
+/* The path that a failed start has made itself is gone, whatever was there before. */
+Test(listener_open, a_start_that_fails_behind_the_bind_removes_the_path)
+{
+    struct sys_address local;
+    cr_assert_eq(sys_address_local(&local, PATH), 0);
+    unsigned removed = 0;
+    for (uint64_t nth = 1; nth < 12; nth++) {
+        uint64_t bound = sim_count(sim, SIM_LISTEN);
+        sim_fail_nth(sim, nth, 0);
+        if (listen_at(local) == 0) {
+            listener_close(&listener);
+            continue;
+        }
+        removed += sim_count(sim, SIM_LISTEN) > bound;
+        sim_fail_nth(sim, 0, 0);
+        cr_assert_eq(kind_at_path(), SYS_FILE_NONE);
+    }
+    cr_assert_geq(removed, 4, "listen, local_address, spare, watch");
+}

@@ -1,0 +1,106 @@
+#include "tests/support/stage.h"
+
+#include <assert.h>
+#include <criterion/criterion.h>
+
+#include "reactor/task/sync.h"
+
+struct sim *sim;
+struct loop loop;
+struct task_group cast;
+
+static unsigned ended_actors;
+
+void stage_open(void)
+{
+    sim = sim_create(NULL);
+    sim_limit(sim, sim_now_ns(sim));
+    cr_assert_eq(loop_init(&loop, sim_door(sim)), 0);
+    task_group_open(&cast, NULL, "cast", GROUP_CONTAIN);
+    cast.loop = &loop;
+    ended_actors = 0;
+}
+
+/* Asserts, for Criterion doesn't count what its own find in a `.fini`. */
+void stage_close(void)
+{
+    assert(cast.alive == 0);
+    assert(wheel_count(&loop.wheel) == 0);
+    wheel_check(&loop.wheel);
+    loop_release(&loop);
+    assert(sim_open_descriptors(sim) == 0);
+    assert(sim_live_blocks(sim) == 0);
+    sim_free(sim);
+}
+
+void stage_turn(void)
+{
+    sim_limit(sim, sim_now_ns(sim));
+    cr_assert_eq(loop_run_once(&loop), 0);
+}
+
+void stage_settle(void)
+{
+    stage_pass(0);
+}
+
+void stage_pass(int64_t duration_ns)
+{
+    sim_limit(sim, time_after(sim_now_ns(sim), duration_ns));
+    while (!sim_idle(sim))
+        cr_assert_eq(loop_run_once(&loop), 0);
+}
+
+static int actor_step(struct task *task)
+{
+    struct actor *const self = container_of(task, struct actor, task);
+
+    TASK_BEGIN();
+    if (self->limit_ns)
+        task_deadline_open(task, &self->limit, self->limit_ns);
+    if (self->shielded)
+        task_shield(task);
+    TASK_AWAIT(self->rc, self->call(task, self->object));
+    if (self->shielded)
+        task_unshield(task);
+    if (self->limit_ns)
+        self->limit_passed = task_deadline_close(task, &self->limit);
+    self->rank = ++ended_actors;
+    TASK_RETURN(self->rc);
+    TASK_END();
+}
+
+void actor_start(struct actor *actor, const char *name)
+{
+    actor->frame = (struct frame){0};
+    actor->rank = 0;
+    cr_assert_eq(task_group_spawn(&cast, &actor->task, name, actor_step), 0);
+}
+
+bool actor_ended(const struct actor *actor, int result)
+{
+    return task_ended(&actor->task) && actor->task.result == result;
+}
+
+bool actor_waiting(const struct actor *actor)
+{
+    return !task_ended(&actor->task) && task_where(&actor->task);
+}
+
+int actor_sleeps(struct task *task, void *object)
+{
+    return task_sleep(task, *(const int64_t *)object);
+}
+
+int actor_waits(struct task *task, void *object)
+{
+    return event_wait(task, object);
+}
+
+unsigned stage_random(uint64_t *state, unsigned bound)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (unsigned)((z ^ (z >> 31)) % bound);
+}

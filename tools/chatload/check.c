@@ -1,0 +1,167 @@
+#include "tools/chatload/check.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Numbers from `from` up to, not including, `to` that have not been heard. Those of one sender and
+ * receiver hang together, the newest first. */
+struct check_hole {
+    uint32_t from;
+    uint32_t to;
+    uint32_t older; /* 0: none */
+};
+
+void check_init(struct check *check, struct sys *sys)
+{
+    *check = (struct check){.sys = sys, .hole_count = 1};
+}
+
+void check_release(struct check *check)
+{
+    check->sys->release(check->sys, check->holes);
+    check->holes = NULL;
+}
+
+static uint32_t sender_at(const struct ear *ear, uint32_t slot)
+{
+    return ear->first_sender + slot * ear->stride;
+}
+
+static void note(struct check_count *count, const struct ear *ear, uint32_t slot, uint32_t number)
+{
+    if (count->count++ == 0)
+        count->first = (struct check_example){ear->receiver, sender_at(ear, slot), number};
+}
+
+static bool grow(struct check *check)
+{
+    uint32_t capacity = check->hole_capacity ? 2 * check->hole_capacity : 64;
+    if (capacity > CHECK_HOLES_MAX)
+        return false;
+    struct check_hole *grown =
+        check->sys->resize(check->sys, check->holes, capacity * sizeof(*grown));
+    if (!grown)
+        return false;
+    check->holes = grown;
+    check->hole_capacity = capacity;
+    return true;
+}
+
+/* A record for a hole, or 0 where there is no more room: then it is not remembered. */
+static uint32_t take_hole(struct check *check)
+{
+    uint32_t hole = check->free_hole;
+    if (hole) {
+        check->free_hole = check->holes[hole].older;
+        return hole;
+    }
+    if (check->hole_count >= check->hole_capacity && !grow(check))
+        return 0;
+    return check->hole_count++;
+}
+
+/* Remembers a hole in front of `older`, and returns it; `older` where there is no room. */
+static uint32_t add_hole(struct check *check, uint32_t from, uint32_t to, uint32_t older)
+{
+    uint32_t hole = take_hole(check);
+    if (!hole)
+        return older;
+    check->holes[hole] = (struct check_hole){from, to, older};
+    return hole;
+}
+
+static void miss(struct check *check, struct ear *ear, struct heard *heard, uint32_t next)
+{
+    uint32_t from = heard->next;
+    heard->hole = add_hole(check, from, next, heard->hole);
+    ear->missing += next - from;
+    check->missing += next - from;
+    heard->next = next;
+}
+
+/* Takes `number` out of the hole that *link points to: it shrinks, splits or goes. */
+static void fill(struct check *check, uint32_t *link, uint32_t number)
+{
+    uint32_t index = *link;
+    struct check_hole hole = check->holes[index];
+    if (number > hole.from && number + 1 < hole.to)
+        hole.older = add_hole(check, hole.from, number, hole.older);
+    if (number + 1 < hole.to)
+        hole.from = number + 1;
+    else
+        hole.to = number;
+    check->holes[index] = hole;
+    if (hole.from < hole.to)
+        return;
+    *link = hole.older;
+    check->holes[index].older = check->free_hole;
+    check->free_hole = index;
+}
+
+static bool fill_hole_of(struct check *check, struct heard *heard, uint32_t number)
+{
+    uint32_t *link = &heard->hole;
+    while (*link && check->holes[*link].from > number)
+        link = &check->holes[*link].older;
+    if (!*link || number >= check->holes[*link].to)
+        return false;
+    fill(check, link, number);
+    return true;
+}
+
+bool check_hear_odd(struct check *check, struct ear *ear, uint32_t slot, uint32_t number)
+{
+    struct heard *heard = &ear->heard[slot];
+    assert(slot < ear->senders);
+    if (number > heard->next) {
+        miss(check, ear, heard, number);
+        heard->next++;
+    } else if (fill_hole_of(check, heard, number)) {
+        ear->missing--;
+        check->missing--;
+        note(&check->reordered, ear, slot, number);
+    } else {
+        note(&check->duplicated, ear, slot, number);
+        return false;
+    }
+    check->delivered++;
+    return true;
+}
+
+void check_told(struct check *check, struct ear *ear, uint64_t lines)
+{
+    ear->told += lines;
+    check->told += lines;
+}
+
+void check_end_of(struct check *check, struct ear *ear, struct heard *heard, uint32_t sent)
+{
+    if (sent > heard->next)
+        miss(check, ear, heard, sent);
+}
+
+/* Makes an example of the first that this ear has not heard, where there was room to note it. */
+static void note_first_missing(const struct check *check, const struct ear *ear,
+                               struct check_example *example)
+{
+    for (uint32_t slot = 0; slot < ear->senders; slot++) {
+        uint32_t hole = ear->heard[slot].hole;
+        if (!hole)
+            continue;
+        while (check->holes[hole].older)
+            hole = check->holes[hole].older;
+        *example =
+            (struct check_example){ear->receiver, sender_at(ear, slot), check->holes[hole].from};
+        return;
+    }
+}
+
+void check_close(struct check *check, struct ear *ear)
+{
+    if (ear->missing <= ear->told)
+        return;
+    uint64_t lost = ear->missing - ear->told;
+    if (check->lost.count == 0)
+        note_first_missing(check, ear, &check->lost.first);
+    check->lost.count += lost;
+}

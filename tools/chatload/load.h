@@ -1,0 +1,113 @@
+/*
+ * chatload_load: what all parts of a run share: whom to load, with what, what
+ * was heard so far, and whether to go on.
+ *
+ * One struct load a process. Clients count into it what they hear, senders what
+ * they say; phases, meter and report read it. It owns the tables of clients and
+ * senders and the checks; nothing here suspends.
+ */
+#ifndef TOOLS_CHATLOAD_LOAD_H
+#define TOOLS_CHATLOAD_LOAD_H
+
+#include "reactor/reactor.h"
+#include "tools/chatload/check.h"
+#include "tools/chatload/histogram.h"
+#include "tools/chatload/message.h"
+#include "tools/chatload/options.h"
+
+/* Clients that connect at the same time: fewer than a listener's queue holds anywhere. */
+#define LOAD_DOORS 256
+
+#define LOAD_PROBLEM_TEXT 320
+
+struct user;
+struct sender;
+
+/* Lines that are worth a look, and the first of them. */
+struct load_oddity {
+    uint64_t count;
+    char first[160];
+};
+
+struct load {
+    const struct settings *settings;
+    struct loop *loop;
+    struct hub hub;
+    struct sys_address address;
+    char address_text[SYS_ADDRESS_TEXT];
+    char tag[MESSAGE_TAG_BYTES];
+    char *text; /* room for one message and its newline */
+    int64_t epoch_ns; /* messages say when they were due since then */
+
+    struct user *users; /* settings->clients of them; NULL before load_open */
+    struct sender *senders;
+    struct heard *heard; /* what the ears of all clients point into */
+    unsigned ports_per_source; /* connections that one source address is good for */
+
+    /* Getting in. */
+    struct semaphore doors;
+    uint32_t in; /* clients */
+    uint32_t stalled_in;
+    uint64_t visits; /* of those who come and go */
+    uint32_t called; /* --proto raw: those who have heard the roll call */
+    uint32_t gone; /* clients that were disconnected since */
+    struct load_oddity losses; /* of connections: why */
+
+    /* What is said and heard. */
+    uint64_t sent;
+    uint64_t owed; /* deliveries that follow from it */
+    uint64_t echoed; /* its own lines, that a sender was sent back */
+    struct load_oddity refused; /* `!` lines */
+    struct load_oddity garbled; /* messages of this run that can't be */
+    struct check check;
+
+    /* What is measured: messages that were due from then to then. */
+    int64_t from_ns;
+    int64_t until_ns;
+    struct histogram recent; /* since the meter last looked */
+    struct histogram total;
+
+    /* Whether to go on. */
+    struct event over; /* the phase may be over: everybody is in, or one of these: */
+    unsigned interrupts; /* how often somebody asked for the end */
+    char problem[LOAD_PROBLEM_TEXT]; /* why the run can't go on; "": it can */
+};
+
+/* Makes a load on `loop`, without clients. */
+void load_init(struct load *load, struct loop *loop, const struct settings *settings);
+
+/* Allocates clients, senders and checks for `load->address`. 0 or -ENOMEM with nothing left. */
+int load_open(struct load *load);
+
+/* Frees all; every client must have ended. */
+void load_release(struct load *load);
+
+/* Ends the run for a reason; the first one counts. */
+void load_fail(struct load *load, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Ends it because somebody asked for that; the second time, at once. */
+void load_interrupt(struct load *load);
+
+static inline bool load_stopped(const struct load *load)
+{
+    return load->interrupts > 0 || load->problem[0];
+}
+
+/* Counts an oddity; `text` is kept if it is the first. */
+void load_note(struct load_oddity *oddity, const char *text, size_t length);
+
+/* Where connection `number` comes from: the kernel's choice, or one of 127.0.0.x where there are
+ * more connections to a loopback server than one address has ports. */
+struct sys_address load_source(const struct load *load, uint32_t number);
+
+/* Of all that was sent, what has been heard or is known to be left out. */
+static inline uint64_t load_settled(const struct load *load)
+{
+    return load->check.delivered + load->check.told;
+}
+
+/* How many clients are in a room, and who speaks there: rooms are dealt out by number. */
+uint32_t load_room_members(const struct load *load, uint32_t room);
+uint32_t load_room_senders(const struct load *load, uint32_t room);
+
+#endif

@@ -1,0 +1,284 @@
+#include "tools/chatload/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chat/config/options.h"
+#include "tools/chatload/message.h"
+
+#define DEFAULT_TARGET "127.0.0.1:7777"
+#define DEFAULT_SENDERS 10
+#define LIMIT_WORDS \
+    "lost, duplicated, reordered or rate and a number, or p50, p90, p99, p999 or max"
+
+static const char *read_target(const struct option *option, void *target, const char *value)
+{
+    struct settings *settings = target;
+    struct endpoint endpoint;
+    if (endpoint_parse(value, &endpoint) ||
+        (endpoint.kind == ENDPOINT_TCP && (!endpoint.port || !endpoint.host[0])))
+        return option->accepted;
+    settings->address = endpoint;
+    settings->address_name = value;
+    return NULL;
+}
+
+static const char *read_protocol(const struct option *option, void *target, const char *value)
+{
+    struct settings *settings = target;
+    if (strcmp(value, "chatd") == 0)
+        settings->protocol = PROTOCOL_CHATD;
+    else if (strcmp(value, "raw") == 0)
+        settings->protocol = PROTOCOL_RAW;
+    else
+        return option->accepted;
+    return NULL;
+}
+
+static const char *read_limit(const struct option *option, void *target, const char *value)
+{
+    struct settings *settings = target;
+    if (settings->limit_count == SETTINGS_LIMITS_MAX)
+        return "32 of them at most";
+    if (limit_parse(value, &settings->limits[settings->limit_count]))
+        return option->accepted;
+    settings->limit_count++;
+    return NULL;
+}
+
+static bool rooms_fit(const void *target, char accepted[static OPTIONS_ACCEPTED_TEXT])
+{
+    const struct settings *settings = target;
+    if (settings->protocol == PROTOCOL_RAW) {
+        snprintf(accepted, OPTIONS_ACCEPTED_TEXT, "1 with --proto raw, which knows no rooms");
+        return settings->rooms == 1;
+    }
+    snprintf(accepted, OPTIONS_ACCEPTED_TEXT,
+             "up to %u with --clients %u: somebody has to hear what one says",
+             settings->clients / 2, settings->clients);
+    return settings->rooms <= settings->clients / 2;
+}
+
+static bool senders_fit(const struct settings *settings,
+                        char accepted[static OPTIONS_ACCEPTED_TEXT])
+{
+    uint64_t in_a_room = settings->senders / settings->rooms + 1;
+    if (settings->senders > settings->clients) {
+        snprintf(accepted, OPTIONS_ACCEPTED_TEXT, "up to %u with --clients %u", settings->clients,
+                 settings->clients);
+        return false;
+    }
+    snprintf(accepted, OPTIONS_ACCEPTED_TEXT,
+             "senders of a room x clients up to %u million: each pair is checked",
+             (unsigned)(SETTINGS_PAIRS_MAX / 1000000));
+    return in_a_room * settings->clients <= SETTINGS_PAIRS_MAX;
+}
+
+static bool burst_fits(const void *target, char accepted[static OPTIONS_ACCEPTED_TEXT])
+{
+    const struct settings *settings = target;
+    snprintf(accepted, OPTIONS_ACCEPTED_TEXT, "1 without a schedule (--rate)");
+    return settings->burst == 1 || settings->rate > 0;
+}
+
+#define FIELD(member) .offset = offsetof(struct settings, member)
+
+static const struct option rows[] = {
+    {.name = "clients",
+     .argument = "N",
+     .fallback = "100",
+     .help = "healthy clients, the senders among them",
+     .accepted = "a whole number from 2 to 1000000",
+     .read = options_read_number,
+     FIELD(clients),
+     .range = {2, 1000000}},
+    {.name = "senders",
+     .argument = "N",
+     .help = "how many of them speak (10, or all where there are fewer)",
+     .accepted = "a whole number from 1 to 100000",
+     .read = options_read_number,
+     FIELD(senders),
+     .range = {1, 100000}},
+    {.name = "rooms",
+     .argument = "N",
+     .fallback = "1",
+     .help = "spread over this many rooms, evenly; 1 is the lobby",
+     .accepted = "a whole number from 1 to 9000",
+     .read = options_read_number,
+     FIELD(rooms),
+     .range = {1, 9000},
+     .fits = rooms_fit},
+    {.name = "size",
+     .argument = "BYTES",
+     .fallback = "64",
+     .help = "a message's text, without its newline",
+     .accepted = "a size from 24 to 16384",
+     .read = options_read_size,
+     FIELD(size_bytes),
+     .range = {24, 16384}},
+    {.name = "duration",
+     .argument = "DUR",
+     .fallback = "10s",
+     .help = "how long is measured",
+     .accepted = "a duration of 100ms or more, such as 10s or 5m",
+     .read = options_read_duration,
+     FIELD(duration_ns),
+     .range = {.least = 100 * 1000 * 1000}},
+    {.name = "rate",
+     .argument = "R",
+     .fallback = "0",
+     .help = "messages per second in all, on a fixed schedule; 0 = as fast as it goes",
+     .accepted = "a whole number from 0 (as fast as it goes) to 10000000",
+     .read = options_read_number,
+     FIELD(rate),
+     .range = {0, 10000000}},
+    {.name = "burst",
+     .argument = "N",
+     .fallback = "1",
+     .help = "send the scheduled messages N at a time",
+     .accepted = "a whole number from 1 to 100000",
+     .read = options_read_number,
+     FIELD(burst),
+     .range = {1, 100000},
+     .fits = burst_fits},
+    {.name = "spin",
+     .help = "never sleep, so that waking chatload isn't charged to the server; it needs a CPU of "
+             "its own",
+     .read = options_read_flag,
+     FIELD(spin)},
+    {.name = "window",
+     .argument = "N",
+     .fallback = "8",
+     .help = "messages in flight a sender where --rate is 0",
+     .accepted = "a whole number from 1 to 100000",
+     .read = options_read_number,
+     FIELD(window),
+     .range = {1, 100000}},
+    {.name = "ramp",
+     .argument = "DUR",
+     .fallback = "0",
+     .help = "spread the connecting over this time",
+     .accepted = "a duration such as 250ms or 5s, or 0",
+     .read = options_read_duration,
+     FIELD(ramp_ns)},
+    {.name = "stalled",
+     .argument = "N",
+     .fallback = "0",
+     .help = "clients besides that stop reading",
+     .accepted = "a whole number from 0 to 1000000",
+     .read = options_read_number,
+     FIELD(stalled),
+     .range = {0, 1000000}},
+    {.name = "churn",
+     .argument = "N",
+     .fallback = "0",
+     .help = "clients besides that connect and leave all the time",
+     .accepted = "a whole number from 0 to 10000",
+     .read = options_read_number,
+     FIELD(churn),
+     .range = {0, 10000}},
+    {.name = "proto",
+     .argument = "WHAT",
+     .fallback = "chatd",
+     .help = "chatd | raw: a server that relays lines as they are",
+     .accepted = "chatd or raw",
+     .read = read_protocol},
+    {.name = "spawn",
+     .argument = "CMD",
+     .help = "start this server on a free port (-l 127.0.0.1:0 is added), watch its CPU and "
+             "memory, stop it after",
+     .accepted = "a command",
+     .read = options_read_text,
+     FIELD(spawn)},
+    {.name = "server-pid",
+     .argument = "PID",
+     .fallback = "0",
+     .help = "watch the CPU and memory of this process; 0 = none",
+     .accepted = "the number of a process, or 0",
+     .read = options_read_number,
+     FIELD(server_pid),
+     .range = {0, 4194304}},
+    {.name = "json",
+     .argument = "FILE",
+     .help = "write the report for machines",
+     .accepted = "the name of a file",
+     .read = options_read_text,
+     FIELD(json_path)},
+    {.name = "html",
+     .argument = "FILE",
+     .help = "write the report for eyes, with plots",
+     .accepted = "the name of a file",
+     .read = options_read_text,
+     FIELD(html_path)},
+    {.name = "fail-if",
+     .argument = "LIMIT",
+     .help = "status 1 where this is so, as in 'p99>50ms': > or < on lost, duplicated, reordered, "
+             "p50, p90, p99, p999, max (us, ms, s), rate (deliveries a second); repeatable",
+     .accepted = "> or < between " LIMIT_WORDS " and a time in us, ms or s",
+     .read = read_limit},
+    {.name = "version",
+     .letter = 'V',
+     .help = "print the version and exit",
+     .answer = SETTINGS_VERSION},
+    {.name = "help", .letter = 'h', .help = "print this and exit", .answer = SETTINGS_HELP},
+};
+
+static const struct option operand = {
+    .argument = "address",
+    .accepted = "HOST:PORT, [V6]:PORT or unix:PATH, with a host and a port from 1 to 65535",
+    .read = read_target,
+};
+
+static const struct options command_line = {
+    .program = "chatload",
+    .usage = "usage: chatload [HOST:PORT] [options]      (" DEFAULT_TARGET ")",
+    .note = "DUR is 250ms, 5s, 10m, 1h or a bare number of seconds. The status is 1 where a\n"
+            "delivery was lost, duplicated or reordered or a limit exceeded, 2 after a usage\n"
+            "error.",
+    .rows = rows,
+    .count = sizeof(rows) / sizeof(rows[0]),
+    .operand = &operand,
+};
+
+static int refuse(char *problem, size_t size, const char *text)
+{
+    snprintf(problem, size, "chatload: %s", text);
+    return -EINVAL;
+}
+
+/* Their default depends on the clients; so it is set here, and they are judged here. */
+static int settle_senders(struct settings *settings, char *problem, size_t size)
+{
+    char accepted[OPTIONS_ACCEPTED_TEXT];
+    uint32_t most = settings->clients < DEFAULT_SENDERS ? settings->clients : DEFAULT_SENDERS;
+    if (!settings->senders)
+        settings->senders = most;
+    if (senders_fit(settings, accepted))
+        return 0;
+    snprintf(problem, size, "chatload: --senders: '%u' is not accepted: %s", settings->senders,
+             accepted);
+    return -EINVAL;
+}
+
+int settings_parse(struct settings *settings, char **argv, char *problem, size_t size)
+{
+    *settings = (struct settings){0};
+    int rc = options_parse(&command_line, settings, argv, problem, size);
+    if (rc == 0)
+        rc = settle_senders(settings, problem, size);
+    if (rc != 0)
+        return rc;
+    if (settings->spawn && settings->address_name)
+        return refuse(problem, size, "--spawn chooses the address itself: give one or the other");
+    if (settings->spawn && settings->server_pid)
+        return refuse(problem, size, "--spawn knows the process itself: leave --server-pid out");
+    if (!settings->spawn && !settings->address_name)
+        (void)read_target(&operand, settings, DEFAULT_TARGET);
+    return 0;
+}
+
+size_t settings_help(char *text, size_t size)
+{
+    return options_help(&command_line, text, size);
+}

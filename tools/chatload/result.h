@@ -1,0 +1,43 @@
+/*
+ * chatload_result: the figures of a run, and what they mean.
+ *
+ * What was counted becomes what is reported; the reports only write it down. A
+ * note says what a reader of the figures has to know: that chatload itself was
+ * the bottleneck, that the server holds senders back, that lines were refused.
+ */
+#ifndef TOOLS_CHATLOAD_RESULT_H
+#define TOOLS_CHATLOAD_RESULT_H
+
+#include "tools/chatload/run.h"
+
+#define RESULT_NOTES_MAX 12
+#define RESULT_NOTE_TEXT 320
+
+/* How much of a CPU counts as all of it. */
+#define RESULT_CPU_FULL 0.95
+
+/* A sender's question that waits longer than this, and so many times longer than a listener's, is
+ * held back. */
+#define RESULT_HELD_BACK_US 4000
+#define RESULT_HELD_BACK_TIMES 5
+
+struct result {
+    const struct run *run;
+    double seconds; /* measured */
+    double message_rate; /* messages a second */
+    double own_cpu; /* share of a CPU that chatload used */
+    double own_wait; /* share of the time that it waited for one */
+    bool server_known;
+    double server_cpu; /* share of a CPU that the server used; valid if it is known, as are: */
+    double cpu_us_per_delivery;
+    double values[METRICS];
+    bool exceeded[SETTINGS_LIMITS_MAX];
+    bool failed; /* the exit status is 1 */
+    char notes[RESULT_NOTES_MAX][RESULT_NOTE_TEXT];
+    size_t note_count;
+};
+
+/* Makes the result of a run that was measured. */
+void result_make(struct result *result, const struct run *run);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * chatload_target: the server's process: started and stopped, or only watched.
+ *
+ * One that is spawned is told to listen on a free port and says on its standard
+ * output which that is (`listening on 127.0.0.1:43210`). It lives in a process
+ * group of its own, so that Ctrl-C reaches chatload alone, which ends both.
+ */
+#ifndef TOOLS_CHATLOAD_TARGET_H
+#define TOOLS_CHATLOAD_TARGET_H
+
+#include "reactor/reactor.h"
+#include "tools/chatload/host.h"
+#include "tools/chatload/load.h"
+
+/* How long it may take to listen, and to end once it is asked to. */
+#define SERVER_START_NS (10 * NS_PER_SECOND)
+#define SERVER_STOP_NS (15 * NS_PER_SECOND)
+
+struct target {
+    struct task task; /* reads what a spawned one prints */
+    struct frame frame;
+    int rc;
+    struct load *load;
+    pid_t pid; /* 0: not known */
+    bool spawned; /* and is ours to stop */
+    bool stopping; /* its end is wanted */
+    bool is_listening; /* `endpoint` is valid; the phase is over then */
+    struct endpoint endpoint;
+    struct stream output;
+    char *line;
+    size_t size;
+    pid_t processes[HOST_GROUP_MAX]; /* those that are watched */
+    size_t process_count;
+};
+
+/* Watches the process that the settings name, if they do. */
+void target_init(struct target *target, struct load *load);
+
+/* Starts the command of the settings; target->task is then to be spawned with target_step. 0, or
+ * -errno. */
+int target_spawn(struct target *target);
+
+/* Reads the output of a spawned server to its end. An end that nobody asked for ends the run. */
+int target_step(struct task *task);
+
+/* Finds the processes to watch, once the server is ready. */
+void target_watch(struct target *target);
+
+/* What it uses; false where that isn't known. */
+bool target_usage(const struct target *target, struct host_usage *usage);
+
+/* The frame of target_stop; zeroed. */
+struct target_stop {
+    struct frame frame;
+    int rc;
+    int64_t kill_ns;
+};
+
+/* Ends a spawned server and all of its group: TERM, and KILL where that doesn't help. Never cut
+ * short. Returns 0. May suspend. */
+TASK_AWAITABLE int target_stop(struct task *task, struct target_stop *self, struct target *target);
+
+#endif
