@@ -21,9 +21,9 @@
 #include "reactor/loop/signals.h"
 
 /* Tasks, who owns them, and what they wait for. */
+#include "reactor/task/cleanup.h"
 #include "reactor/task/queue.h"
 #include "reactor/task/root.h"
-#include "reactor/task/scope.h"
 #include "reactor/task/sync.h"
 #include "reactor/task/task.h"
 #include "reactor/task/task_group.h"
@@ -31,7 +31,7 @@
 /* One to many. */
 #include "reactor/broadcast/broadcast.h"
 #include "reactor/broadcast/chunklog.h"
-#include "reactor/broadcast/hub.h"
+#include "reactor/broadcast/fanout.h"
 #include "reactor/broadcast/outbox.h"
 
 /* Connections. */

@@ -33,7 +33,7 @@ struct chat {
     struct loop *loop;
     const struct config *config;
     struct log *log;
-    struct hub hub;
+    struct fanout fanout;
 
     struct names people;
     struct guests guests;

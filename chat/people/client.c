@@ -44,7 +44,7 @@ int client_open(struct client *client, struct chat *chat, int fd)
     int rc = take_guest_name(client, chat);
     if (rc < 0)
         return rc;
-    rc = stream_open(&client->stream, &chat->hub, fd, chat->last_tag + 1);
+    rc = stream_open(&client->stream, &chat->fanout, fd, chat->last_tag + 1);
     if (rc < 0) {
         names_remove(&chat->people, client->name);
         give_back_guest(chat, client->name);
@@ -180,7 +180,7 @@ int client_message(struct client *client, const char *from, const char *text, si
         return -EAGAIN;
     int line = snprintf(chat->output, chat->output_size, "@%s %.*s\r\n", from, (int)length, text);
     assert(line > 0 && (size_t)line < chat->output_size);
-    int rc = outbox_write(outbox, &chat->hub, OUTBOX_MESSAGE, chat->output, (size_t)line);
+    int rc = outbox_write(outbox, &chat->fanout, OUTBOX_MESSAGE, chat->output, (size_t)line);
     return rc < 0 ? -ENOMEM : 0;
 }
 

@@ -66,7 +66,7 @@ void client_release(struct client *client);
 /* The chat it is in. */
 static inline struct chat *client_chat(const struct client *client)
 {
-    return container_of(client->stream.hub, struct chat, hub);
+    return container_of(client->stream.fanout, struct chat, fanout);
 }
 
 static inline struct client *client_of_outbox(const struct outbox *outbox)

@@ -132,7 +132,7 @@ int ignore_add(struct client *client, uint64_t tag)
         return rc;
     struct ignored *ignored = ignored_of(client);
     ignored->people[ignored->count++] = (struct ignored_person){
-        .tag = tag, .from_sequence = client_chat(client)->hub.sequence, .to_sequence = STILL};
+        .tag = tag, .from_sequence = client_chat(client)->fanout.sequence, .to_sequence = STILL};
     client->stream.outbox.selective = true;
     return 0;
 }
@@ -140,7 +140,7 @@ int ignore_add(struct client *client, uint64_t tag)
 /* From here on the entry concerns only what was said already. */
 static void lift(struct client *client, struct ignored_person *person)
 {
-    person->to_sequence = client_chat(client)->hub.sequence;
+    person->to_sequence = client_chat(client)->fanout.sequence;
 }
 
 int ignore_remove(struct client *client, uint64_t tag)

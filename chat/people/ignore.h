@@ -28,7 +28,7 @@ size_t ignore_count(const struct client *client);
 /* Forgets the entries of those who are not in the chat any more. */
 void ignore_forget_gone(struct client *client);
 
-/* The hub's rule: true where a line was said while its author was ignored. */
+/* The fanout's rule: true where a line was said while its author was ignored. */
 bool ignore_skips(const struct outbox *outbox, const struct line_record *record);
 
 /* Frees the entries. */

@@ -40,7 +40,7 @@ struct room *room_open(struct chat *chat, uint64_t creator, const char *name, si
         return NULL;
     }
     room->announce.callback = (struct callback){.run = announce_due, .name = room->name};
-    broadcast_init(&room->broadcast, &chat->hub, room->name, chat->config->backlog_bytes);
+    broadcast_init(&room->broadcast, &chat->fanout, room->name, chat->config->backlog_bytes);
     history_init(&room->history, chat->config->history_lines);
     return room;
 }

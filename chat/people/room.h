@@ -98,10 +98,10 @@ void room_leave_all(struct client *client, const char *reason);
 /* Takes off all subscriptions, also of rooms left: at the end of a client. */
 void room_forget(struct client *client);
 
-/* The hub's rule for lines that were dropped: says how many. */
+/* The fanout's rule for lines that were dropped: says how many. */
 size_t room_gap(const struct subscriber *subscriber, uint64_t lines, char *text, size_t size);
 
-/* The hub's rule for a subscription that has ended: frees it. */
+/* The fanout's rule for a subscription that has ended: frees it. */
 void room_subscription_ended(struct subscriber *subscriber);
 
 /* `#room <nick> TEXT` to all others, and remembered. Returns 0 or -ENOMEM with nothing said. */

@@ -50,7 +50,7 @@ static void tell_ready(struct server *server, struct log *log)
     struct sys *sys = server->chat.loop->sys;
     char line[SYS_ADDRESS_TEXT + 32];
     int rc = 0;
-    for (size_t i = 0; i < server->door_count && rc == 0; i++) {
+    for (size_t i = 0; i < server->listener_count && rc == 0; i++) {
         int length = snprintf(line, sizeof(line), "listening on %s\n", server->doors[i].name);
         rc = put(sys, STDOUT_FILENO, line, (size_t)length);
     }

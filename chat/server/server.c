@@ -37,7 +37,7 @@ void server_tell_full(struct listener *listener, int fd)
 }
 
 /* Why the newcomer at hand can't come in; NULL where it can, and then it is counted at its host. */
-static const char *turned_away(struct door *door)
+static const char *turned_away(struct chat_listener *door)
 {
     struct server *server = door->server;
     uint32_t most = server->chat.config->max_clients;
@@ -51,7 +51,7 @@ static const char *turned_away(struct door *door)
 }
 
 /* `what` became of the newcomer at hand. */
-static void log_newcomer(const struct door *door, const char *what, const char *why)
+static void log_newcomer(const struct chat_listener *door, const char *what, const char *why)
 {
     struct log *log = door->server->chat.log;
     char from[SYS_ADDRESS_TEXT];
@@ -62,7 +62,7 @@ static void log_newcomer(const struct door *door, const char *what, const char *
 }
 
 /* Where a newcomer's memory runs out, the newcomer is let go and the server lives. */
-static void let_in(struct door *door)
+static void let_in(struct chat_listener *door)
 {
     struct server *server = door->server;
     int rc = session_start(&server->sessions, door->fd, door->host);
@@ -72,9 +72,9 @@ static void let_in(struct door *door)
         log_write(server->chat.log, LOG_LEVEL_WARN, "a newcomer was let go: %s", strerror(-rc));
 }
 
-static int door_step(struct task *task)
+static int chat_listener_step(struct task *task)
 {
-    struct door *const self = container_of(task, struct door, task);
+    struct chat_listener *const self = container_of(task, struct chat_listener, task);
 
     TASK_BEGIN();
     for (;;) {
@@ -104,20 +104,20 @@ static int door_step(struct task *task)
     TASK_END();
 }
 
-static void door_ended(struct task_group *group, struct task *task)
+static void chat_listener_ended(struct task_group *group, struct task *task)
 {
-    struct server *server = container_of(group, struct server, doors_group);
-    const struct door *door = container_of(task, struct door, task);
+    struct server *server = container_of(group, struct server, listeners_group);
+    const struct chat_listener *door = container_of(task, struct chat_listener, task);
     if (door->fd != -ECANCELED && door->fd < 0)
         log_write(server->chat.log, LOG_LEVEL_ERROR, "%s accepts no more: %s", door->name,
                   strerror(-door->fd));
 }
 
 /* A descriptor was given back: doors that rest try again. */
-static void retry_doors(struct sessions *sessions)
+static void retry_listeners(struct sessions *sessions)
 {
     struct server *server = container_of(sessions, struct server, sessions);
-    for (size_t i = 0; i < server->door_count; i++)
+    for (size_t i = 0; i < server->listener_count; i++)
         listener_retry(&server->doors[i].listener);
 }
 
@@ -223,13 +223,14 @@ int server_open_signals(struct server *server)
 static void open_groups(struct server *server)
 {
     sessions_open(&server->sessions, &server->task, &server->chat);
-    server->sessions.on_left = retry_doors;
-    farewells_open(&server->farewells, &server->task, &server->chat.hub);
-    task_group_open(&server->doors_group, &server->task, "doors", GROUP_CONTAIN);
-    server->doors_group.on_end = door_ended;
-    for (size_t i = 0; i < server->door_count; i++) {
-        struct door *door = &server->doors[i];
-        (void)task_group_spawn(&server->doors_group, &door->task, door->name, door_step);
+    server->sessions.on_left = retry_listeners;
+    farewells_open(&server->farewells, &server->task, &server->chat.fanout);
+    task_group_open(&server->listeners_group, &server->task, "doors", GROUP_CONTAIN);
+    server->listeners_group.on_end = chat_listener_ended;
+    for (size_t i = 0; i < server->listener_count; i++) {
+        struct chat_listener *door = &server->doors[i];
+        (void)task_group_spawn(&server->listeners_group, &door->task, door->name,
+                               chat_listener_step);
     }
 }
 
@@ -266,9 +267,9 @@ static int server_step(struct task *task)
     TASK_AWAIT(self->rc, event_wait(task, &self->ending));
 
     /* First phase: nobody comes in, and everybody is sent what is owed. */
-    task_group_cancel(&self->doors_group, task->loop->now_ns);
+    task_group_cancel(&self->listeners_group, task->loop->now_ns);
     begin_grace(self);
-    TASK_AWAIT(self->rc, task_group_join(task, &self->doors_group));
+    TASK_AWAIT(self->rc, task_group_join(task, &self->listeners_group));
 
     /* Second phase: the end of the grace, or a second signal, cuts what is left. */
     TASK_AWAIT(self->rc, task_group_join(task, &self->sessions.group));

@@ -23,7 +23,7 @@
 #include "reactor/task/sync.h"
 
 /* Sockets that are listened on: an endpoint may stand for an address of each family. */
-#define SERVER_DOORS_MAX (2 * CONFIG_LISTENERS_MAX)
+#define SERVER_LISTENERS_MAX (2 * CONFIG_LISTENERS_MAX)
 
 /* Descriptors that clients don't get: for the motd, a trace, the operator, telling newcomers. */
 #define SERVER_RESERVED_DESCRIPTORS 16
@@ -39,7 +39,7 @@ struct problem {
 };
 
 /* One listener and the task that accepts from it. */
-struct door {
+struct chat_listener {
     struct task task;
     struct frame frame;
     int rc;
@@ -59,7 +59,7 @@ struct server {
     struct chat chat;
     struct sessions sessions;
     struct farewells farewells;
-    struct task_group doors_group;
+    struct task_group listeners_group;
     struct signals signals;
     struct event ending; /* a signal has asked for the end */
     uint64_t grace_turn; /* in which the grace began; 0: it hasn't */
@@ -68,8 +68,8 @@ struct server {
     int client_fd_limit; /* a newcomer whose descriptor is not below this finds the server full */
     int places; /* clients that there are descriptors for, 1 at least */
     bool without_ipv6; /* every address was asked for, and there is no IPv6 */
-    size_t door_count;
-    struct door doors[SERVER_DOORS_MAX];
+    size_t listener_count;
+    struct chat_listener doors[SERVER_LISTENERS_MAX];
 };
 
 /*

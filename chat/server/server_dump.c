@@ -74,7 +74,7 @@ static void dump_loop(const struct chat *chat)
               loop->debug.enabled ? "on" : "off");
     log_write(chat->log, LOG_LEVEL_INFO,
               "chat: %zu clients, %zu rooms, %" PRIu64 " lines broadcast",
-              names_count(&chat->people), names_count(&chat->rooms), chat->hub.sequence);
+              names_count(&chat->people), names_count(&chat->rooms), chat->fanout.sequence);
 }
 
 void server_dump(struct server *server)

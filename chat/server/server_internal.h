@@ -15,7 +15,7 @@ int server_listen(struct server *server, const struct endpoint *endpoint);
 const char *server_listen_cause(int error);
 
 /* Closes the doors from number `first` on. */
-void server_close_doors(struct server *server, size_t first);
+void server_close_listeners(struct server *server, size_t first);
 
 /* Has slow callbacks reported in the log, as the command line asks. */
 void server_set_debug(struct server *server);

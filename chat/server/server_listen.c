@@ -11,23 +11,23 @@
 
 static int open_door(struct server *server, const struct sys_address *address)
 {
-    if (server->door_count == SERVER_DOORS_MAX)
+    if (server->listener_count == SERVER_LISTENERS_MAX)
         return -ENOSPC;
-    struct door *door = &server->doors[server->door_count];
+    struct chat_listener *door = &server->doors[server->listener_count];
     int rc = listener_open(&door->listener, server->chat.loop, address);
     if (rc < 0)
         return rc;
     door->server = server;
     door->listener.refuse = server_tell_full;
     sys_address_format(&door->listener.address, door->name);
-    server->door_count++;
+    server->listener_count++;
     return 0;
 }
 
-void server_close_doors(struct server *server, size_t first)
+void server_close_listeners(struct server *server, size_t first)
 {
-    while (server->door_count > first)
-        listener_close(&server->doors[--server->door_count].listener);
+    while (server->listener_count > first)
+        listener_close(&server->doors[--server->listener_count].listener);
 }
 
 static uint16_t port_of(const struct sys_address *address)
@@ -54,13 +54,13 @@ static bool no_ipv6(const struct sys_address *address, int error)
 
 /* Opens a door at each address, all of one port: where a free one was asked for, the first says
  * which. An address of a family that this machine doesn't have is left out if another remains. */
-static int open_doors_at(struct server *server, struct sys_address *addresses, int count)
+static int open_listeners_at(struct server *server, struct sys_address *addresses, int count)
 {
-    size_t first = server->door_count;
+    size_t first = server->listener_count;
     bool left_out = false;
     int rc = 0;
     for (int i = 0; i < count && rc == 0; i++) {
-        if (server->door_count > first && port_of(&addresses[i]) == 0)
+        if (server->listener_count > first && port_of(&addresses[i]) == 0)
             set_port(&addresses[i], port_of(&server->doors[first].listener.address));
         rc = open_door(server, &addresses[i]);
         if (rc < 0 && no_ipv6(&addresses[i], rc) && count > 1) {
@@ -68,10 +68,10 @@ static int open_doors_at(struct server *server, struct sys_address *addresses, i
             rc = 0;
         }
     }
-    if (rc == 0 && server->door_count == first)
+    if (rc == 0 && server->listener_count == first)
         rc = -EADDRNOTAVAIL;
     if (rc < 0)
-        server_close_doors(server, first);
+        server_close_listeners(server, first);
     else if (left_out)
         server->without_ipv6 = true;
     return rc;
@@ -96,13 +96,13 @@ static int resolve(struct server *server, const struct endpoint *endpoint,
 
 static int open_tcp(struct server *server, const struct endpoint *endpoint)
 {
-    struct sys_address addresses[SERVER_DOORS_MAX];
+    struct sys_address addresses[SERVER_LISTENERS_MAX];
     int rc = -EADDRINUSE;
     for (int i = 0; i < FREE_PORT_TRIES && rc == -EADDRINUSE; i++) {
-        int count = resolve(server, endpoint, addresses, SERVER_DOORS_MAX);
+        int count = resolve(server, endpoint, addresses, SERVER_LISTENERS_MAX);
         if (count < 0)
             return count;
-        rc = open_doors_at(server, addresses, count);
+        rc = open_listeners_at(server, addresses, count);
         if (endpoint->port != 0)
             break;
     }

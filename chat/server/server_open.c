@@ -76,18 +76,18 @@ static void close_tables(struct server *server)
 
 static int open_chat(struct server *server)
 {
-    static const struct hub_rules skipping = {
+    static const struct fanout_rules skipping = {
         .skips = ignore_skips, .gap = room_gap, .ended = room_subscription_ended};
-    static const struct hub_rules disconnecting = {.skips = ignore_skips,
-                                                   .gap = room_gap,
-                                                   .fell_behind = session_fell_behind,
-                                                   .ended = room_subscription_ended};
+    static const struct fanout_rules disconnecting = {.skips = ignore_skips,
+                                                      .gap = room_gap,
+                                                      .fell_behind = session_fell_behind,
+                                                      .ended = room_subscription_ended};
     struct chat *chat = &server->chat;
     bool skip = chat->config->slow_policy == CONFIG_SLOW_SKIP;
-    stream_hub_init(&chat->hub, chat->loop, skip ? &skipping : &disconnecting);
+    stream_fanout_init(&chat->fanout, chat->loop, skip ? &skipping : &disconnecting);
     int rc = open_tables(server);
     if (rc < 0)
-        goto close_hub;
+        goto close_fanout;
     rc = open_scratch(chat);
     if (rc < 0)
         goto close_scratch;
@@ -99,8 +99,8 @@ static int open_chat(struct server *server)
 close_scratch:
     close_scratch(chat);
     close_tables(server);
-close_hub:
-    stream_hub_release(&chat->hub);
+close_fanout:
+    stream_fanout_release(&chat->fanout);
     return rc;
 }
 
@@ -110,7 +110,7 @@ static void close_chat(struct server *server)
     room_release(chat->lobby);
     close_scratch(chat);
     close_tables(server);
-    stream_hub_release(&chat->hub);
+    stream_fanout_release(&chat->fanout);
     motd_drop(chat->motd, chat->loop->sys);
 }
 
@@ -268,7 +268,7 @@ int server_open(struct server *server, struct loop *loop, const struct config *c
     signals_close(&server->signals);
 
 close_all:
-    server_close_doors(server, 0);
+    server_close_listeners(server, 0);
     close_chat(server);
     return rc;
 }
@@ -276,6 +276,6 @@ close_all:
 void server_close(struct server *server)
 {
     signals_close(&server->signals);
-    server_close_doors(server, 0);
+    server_close_listeners(server, 0);
     close_chat(server);
 }

@@ -31,9 +31,9 @@ static void release_farewell(struct task_group *group, struct task *task)
     semaphore_release(&farewells->places);
 }
 
-void farewells_open(struct farewells *farewells, struct task *owner, struct hub *hub)
+void farewells_open(struct farewells *farewells, struct task *owner, struct fanout *fanout)
 {
-    *farewells = (struct farewells){.hub = hub};
+    *farewells = (struct farewells){.fanout = fanout};
     semaphore_init(&farewells->places, FAREWELLS_MAX);
     task_group_open(&farewells->group, owner, "farewells", GROUP_CONTAIN);
     farewells->group.release = release_farewell;
@@ -47,11 +47,11 @@ int farewell_place(struct task *task, struct farewells *farewells)
 /* Queues the line and spawns the task. False: nothing was started, and `fd` is closed. */
 static bool start(struct farewells *farewells, struct farewell *self, int fd, const char *reason)
 {
-    struct sys *sys = farewells->hub->loop->sys;
+    struct sys *sys = farewells->fanout->loop->sys;
     char line[128];
     int length = snprintf(line, sizeof(line), "! %s\r\n", reason);
     *self = (struct farewell){.rc = 0};
-    if (stream_open(&self->stream, farewells->hub, fd, 0) < 0) {
+    if (stream_open(&self->stream, farewells->fanout, fd, 0) < 0) {
         (void)sys->close(sys, fd); /* nothing was sent on it */
         return false;
     }
@@ -65,7 +65,7 @@ static bool start(struct farewells *farewells, struct farewell *self, int fd, co
 /* Where there is no memory for a polite end, the newcomer sees the connection closed. */
 void farewell_start(struct farewells *farewells, int fd, const char *reason)
 {
-    struct sys *sys = farewells->hub->loop->sys;
+    struct sys *sys = farewells->fanout->loop->sys;
     struct farewell *self = sys->allocate(sys, sizeof(*self));
     if (self && start(farewells, self, fd, reason))
         return;

@@ -18,12 +18,12 @@
 
 struct farewells {
     struct task_group group;
-    struct hub *hub;
+    struct fanout *fanout;
     struct semaphore places;
 };
 
 /* Opens the group, owned by `owner`. */
-void farewells_open(struct farewells *farewells, struct task *owner, struct hub *hub);
+void farewells_open(struct farewells *farewells, struct task *owner, struct fanout *fanout);
 
 /* Waits for a place. Returns 0 with the place taken, or -ECANCELED. May suspend. */
 TASK_AWAITABLE int farewell_place(struct task *task, struct farewells *farewells);

@@ -49,7 +49,7 @@ void sessions_open(struct sessions *sessions, struct task *owner, struct chat *c
  * on. Returns 0; or -errno, and `fd` is closed and `host` given back. */
 int session_start(struct sessions *sessions, int fd, struct host *host);
 
-/* The hub's rule where the policy is to disconnect: ends the session of one that fell behind. */
+/* The fanout's rule where the policy is to disconnect: ends the session of one that fell behind. */
 void session_fell_behind(struct subscriber *subscriber);
 
 #endif

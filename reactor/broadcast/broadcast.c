@@ -8,20 +8,20 @@
 /* A chunk is at most this part of the backlog, so that dropping one is a small step. */
 #define BACKLOG_CHUNKS 16
 
-void broadcast_init(struct broadcast *broadcast, struct hub *hub, const char *name,
+void broadcast_init(struct broadcast *broadcast, struct fanout *fanout, const char *name,
                     size_t backlog_bytes)
 {
     size_t chunk_max = backlog_bytes / BACKLOG_CHUNKS;
-    *broadcast = (struct broadcast){.hub = hub, .name = name, .backlog_bytes = backlog_bytes};
+    *broadcast = (struct broadcast){.fanout = fanout, .name = name, .backlog_bytes = backlog_bytes};
     list_init(&broadcast->pass);
-    chunklog_init(&broadcast->log, &hub->pool,
+    chunklog_init(&broadcast->log, &fanout->pool,
                   chunk_max > CHUNKLOG_SIZE_MIN ? chunk_max : CHUNKLOG_SIZE_MIN);
 }
 
 void broadcast_release(struct broadcast *broadcast)
 {
     assert(broadcast->count == 0);
-    struct sys *sys = broadcast->hub->pool.sys;
+    struct sys *sys = broadcast->fanout->pool.sys;
     list_remove(&broadcast->pass);
     chunklog_release(&broadcast->log);
     sys->release(sys, broadcast->members);
@@ -33,7 +33,7 @@ static int reserve_member(struct broadcast *broadcast)
 {
     if (broadcast->count < broadcast->capacity)
         return 0;
-    struct sys *sys = broadcast->hub->pool.sys;
+    struct sys *sys = broadcast->fanout->pool.sys;
     uint32_t capacity = broadcast->capacity ? 2 * broadcast->capacity : MEMBERS_MIN;
     struct subscriber **grown =
         sys->resize(sys, broadcast->members, capacity * sizeof(*broadcast->members));
@@ -69,14 +69,14 @@ static void start_pass(struct broadcast *broadcast)
 {
     broadcast->left = broadcast->count;
     if (!list_linked(&broadcast->pass))
-        list_append(&broadcast->pass, &broadcast->hub->passes);
+        list_append(&broadcast->pass, &broadcast->fanout->passes);
 }
 
 /* A pass that has nobody left to serve: all that the flush does is to trim the log. */
 void broadcast_trim_soon(struct broadcast *broadcast)
 {
     if (!list_linked(&broadcast->pass))
-        list_append(&broadcast->pass, &broadcast->hub->passes);
+        list_append(&broadcast->pass, &broadcast->fanout->passes);
 }
 
 static void leave_outbox(struct subscriber *subscriber)
@@ -115,7 +115,7 @@ static bool leaves_out(const struct subscriber *subscriber, const struct line_re
     const struct outbox *outbox = subscriber->outbox;
     if (record->author && record->author == outbox->tag)
         return true;
-    return outbox->selective && subscriber->broadcast->hub->rules->skips(outbox, record);
+    return outbox->selective && subscriber->broadcast->fanout->rules->skips(outbox, record);
 }
 
 bool broadcast_settle_by_looking(struct subscriber *subscriber)
@@ -142,7 +142,7 @@ void broadcast_finish_ended(struct outbox *outbox)
         next = at->next;
         if (broadcast_settle(at) || at->end == SUBSCRIBER_OPEN)
             continue;
-        const struct hub_rules *rules = at->broadcast->hub->rules;
+        const struct fanout_rules *rules = at->broadcast->fanout->rules;
         broadcast_unsubscribe(at);
         if (rules->ended)
             rules->ended(at);
@@ -230,14 +230,14 @@ static uint64_t line_behind(const struct subscriber *subscriber, uint64_t sequen
 static int append_text(struct subscriber *subscriber, const struct outbox_entry *entry,
                        struct buffer *queue)
 {
-    const struct hub *hub = subscriber->broadcast->hub;
-    char text[HUB_GAP_BYTES];
-    size_t size = hub->rules->gap(subscriber, subscriber->missed, text, sizeof(text));
+    const struct fanout *fanout = subscriber->broadcast->fanout;
+    char text[FANOUT_GAP_BYTES];
+    size_t size = fanout->rules->gap(subscriber, subscriber->missed, text, sizeof(text));
     const struct outbox_entry head = {
         .sequence = entry->sequence, .length = (uint32_t)size, .kind = OUTBOX_REST};
-    int rc = buffer_append(queue, hub->pool.sys, &head, sizeof(head));
+    int rc = buffer_append(queue, fanout->pool.sys, &head, sizeof(head));
     if (rc == 0)
-        rc = buffer_append(queue, hub->pool.sys, text, size);
+        rc = buffer_append(queue, fanout->pool.sys, text, size);
     subscriber->outbox->waiting_bytes[OUTBOX_REST] += (uint32_t)size;
     subscriber->missed = 0;
     return rc;
@@ -283,7 +283,7 @@ static bool any_within(const struct outbox *outbox, struct middle middle)
 static int copy_queue(struct subscriber *subscriber, struct middle middle, struct buffer *queue)
 {
     const struct outbox *outbox = subscriber->outbox;
-    struct sys *sys = subscriber->broadcast->hub->pool.sys;
+    struct sys *sys = subscriber->broadcast->fanout->pool.sys;
     struct outbox_entry entry;
     size_t offset = 0;
     int rc = 0;
@@ -305,7 +305,7 @@ static int copy_queue(struct subscriber *subscriber, struct middle middle, struc
 static void tell_between(struct subscriber *subscriber, struct middle middle)
 {
     struct outbox *outbox = subscriber->outbox;
-    struct sys *sys = subscriber->broadcast->hub->pool.sys;
+    struct sys *sys = subscriber->broadcast->fanout->pool.sys;
     const struct subscriber before = *subscriber;
     const uint32_t rest_bytes = outbox->waiting_bytes[OUTBOX_REST];
     struct buffer queue = {NULL};
@@ -324,7 +324,7 @@ static void tell_between(struct subscriber *subscriber, struct middle middle)
 static void make_gap(struct subscriber *subscriber, uint64_t to)
 {
     struct middle middle = find_middle(subscriber, to);
-    if (subscriber->broadcast->hub->rules->gap && any_within(subscriber->outbox, middle))
+    if (subscriber->broadcast->fanout->rules->gap && any_within(subscriber->outbox, middle))
         tell_between(subscriber, middle);
     drop(subscriber, to);
 }
@@ -332,7 +332,7 @@ static void make_gap(struct subscriber *subscriber, uint64_t to)
 /* Drops what lies below `boundary` for a receiver that can't be sent it. */
 static void step_over(struct subscriber *subscriber, uint64_t boundary)
 {
-    const struct hub_rules *rules = subscriber->broadcast->hub->rules;
+    const struct fanout_rules *rules = subscriber->broadcast->fanout->rules;
     bool owed = broadcast_settle(subscriber) && subscriber->cursor < boundary;
     uint64_t limit = broadcast_limit(subscriber);
     uint64_t to = boundary < limit ? boundary : limit;
@@ -350,13 +350,13 @@ static void step_over(struct subscriber *subscriber, uint64_t boundary)
  * leaves in the array is filled from its end. */
 static void move_all_past(struct broadcast *broadcast, uint64_t boundary)
 {
-    struct hub *hub = broadcast->hub;
+    struct fanout *fanout = broadcast->fanout;
     for (uint32_t i = broadcast->count; i-- > 0;) {
         if (i >= broadcast->count)
             continue;
         struct subscriber *member = broadcast->members[i];
         if (member->cursor < boundary && !member->outbox->blocked)
-            hub->transmit(member->outbox);
+            fanout->transmit(member->outbox);
         if (i < broadcast->count && broadcast->members[i] == member && member->cursor < boundary)
             step_over(member, boundary);
     }
@@ -384,10 +384,10 @@ int broadcast_append(struct broadcast *broadcast, struct subscriber *author, con
         return 0; /* nobody listens */
     make_room(broadcast, size);
     int rc = chunklog_append(&broadcast->log, line, size, author ? author->outbox->tag : 0,
-                             broadcast->hub->sequence + 1);
+                             broadcast->fanout->sequence + 1);
     if (rc < 0)
         return rc;
-    broadcast->hub->sequence++;
+    broadcast->fanout->sequence++;
     if (author)
         author->own_end = broadcast->log.end;
     start_pass(broadcast);

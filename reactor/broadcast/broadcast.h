@@ -15,9 +15,9 @@
  *
  * A cursor stands at a line's start, always: where a send is cut in the middle
  * of a line, the rest is copied to the receiver's own queue. A receiver isn't
- * shown its own lines, nor those that the hub's `skips` rule leaves out.
+ * shown its own lines, nor those that the fanout's `skips` rule leaves out.
  *
- * What one receiver is sent next is plan.h's business; when, flush.h's.
+ * What one receiver is sent next is send_plan.h's business; when, flush.h's.
  */
 #ifndef REACTOR_BROADCAST_BROADCAST_H
 #define REACTOR_BROADCAST_BROADCAST_H
@@ -42,7 +42,7 @@ struct subscriber {
 };
 
 struct broadcast {
-    struct hub *hub;
+    struct fanout *fanout;
     const char *name; /* for people */
     struct chunklog log;
     size_t backlog_bytes;
@@ -53,14 +53,14 @@ struct broadcast {
     uint32_t capacity;
 
     /* The pass under way: members from `position` on, `left` of them, are still to be served. */
-    struct list pass; /* on hub->passes while there is one */
+    struct list pass; /* on fanout->passes while there is one */
     uint32_t position;
     uint32_t left;
 };
 
 /* Makes a broadcast without members. A receiver may be `backlog_bytes` behind before lines are
  * dropped for it. `name` must live as long. */
-void broadcast_init(struct broadcast *broadcast, struct hub *hub, const char *name,
+void broadcast_init(struct broadcast *broadcast, struct fanout *fanout, const char *name,
                     size_t backlog_bytes);
 
 /* Frees its memory. Every subscription must have been taken off. */
@@ -71,8 +71,8 @@ void broadcast_release(struct broadcast *broadcast);
 int broadcast_subscribe(struct broadcast *broadcast, struct subscriber *subscriber,
                         struct outbox *outbox);
 
-/* Ends it after the lines that are there now. The hub's `ended` rule is told when these were shown,
- * which may be before this returns. */
+/* Ends it after the lines that are there now. The fanout's `ended` rule is called when these were
+ * shown, which may be before this returns. */
 void broadcast_end(struct subscriber *subscriber);
 
 /* Takes off the subscriptions of `outbox` that were ended and fully shown, and tells the `ended`

@@ -14,57 +14,57 @@ static bool slice_used_up(const struct slice *slice)
 }
 
 /* What outboxes have of their own. Those that are marked meanwhile wait for the next turn. */
-static void serve_dirty(struct hub *hub)
+static void serve_dirty(struct fanout *fanout)
 {
     struct list dirty;
     list_init(&dirty);
-    list_splice(&hub->dirty, &dirty);
+    list_splice(&fanout->dirty, &dirty);
     for (struct list *node; (node = list_pop(&dirty));) {
         struct outbox *outbox = container_of(node, struct outbox, dirty);
         if (!outbox->blocked)
-            hub->transmit(outbox);
+            fanout->transmit(outbox);
     }
 }
 
-static void serve_member(struct hub *hub, struct subscriber *member, struct slice *slice)
+static void serve_member(struct fanout *fanout, struct subscriber *member, struct slice *slice)
 {
     slice->looks++;
     /* One that is blocked is settled all the same: its own lines must not be kept for it. */
     if (!broadcast_settle(member) || member->outbox->blocked)
         return;
     slice->sends++;
-    hub->transmit(member->outbox);
+    fanout->transmit(member->outbox);
 }
 
 /* Serves members from the position on, until the pass is done or the slice used up. */
-static void serve_pass(struct hub *hub, struct broadcast *broadcast, struct slice *slice)
+static void serve_pass(struct fanout *fanout, struct broadcast *broadcast, struct slice *slice)
 {
     while (broadcast->left > 0 && broadcast->count > 0 && !slice_used_up(slice)) {
         if (broadcast->position >= broadcast->count)
             broadcast->position = 0;
         broadcast->left--;
-        serve_member(hub, broadcast->members[broadcast->position++], slice);
+        serve_member(fanout, broadcast->members[broadcast->position++], slice);
     }
 }
 
 /* A pass of which nothing is left ends with a look for chunks that nobody needs any more. */
-static void step_pass(struct hub *hub, struct broadcast *broadcast, struct slice *slice)
+static void step_pass(struct fanout *fanout, struct broadcast *broadcast, struct slice *slice)
 {
-    serve_pass(hub, broadcast, slice);
+    serve_pass(fanout, broadcast, slice);
     list_remove(&broadcast->pass);
     if (broadcast->left > 0 && broadcast->count > 0)
-        list_append(&broadcast->pass, &hub->passes);
+        list_append(&broadcast->pass, &fanout->passes);
     else
         broadcast_trim(broadcast);
 }
 
 bool flush_run(struct hook *hook)
 {
-    struct hub *hub = container_of(hook, struct hub, hook);
-    struct slice slice = {.sends_max = hub->under_way ? FLUSH_SLICE_SENDS : FLUSH_FIRST_SENDS};
-    serve_dirty(hub);
-    while (!list_empty(&hub->passes) && !slice_used_up(&slice))
-        step_pass(hub, container_of(hub->passes.next, struct broadcast, pass), &slice);
-    hub->under_way = !list_empty(&hub->passes);
-    return hub->under_way || !list_empty(&hub->dirty);
+    struct fanout *fanout = container_of(hook, struct fanout, hook);
+    struct slice slice = {.sends_max = fanout->under_way ? FLUSH_SLICE_SENDS : FLUSH_FIRST_SENDS};
+    serve_dirty(fanout);
+    while (!list_empty(&fanout->passes) && !slice_used_up(&slice))
+        step_pass(fanout, container_of(fanout->passes.next, struct broadcast, pass), &slice);
+    fanout->under_way = !list_empty(&fanout->passes);
+    return fanout->under_way || !list_empty(&fanout->dirty);
 }

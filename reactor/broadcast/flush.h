@@ -17,7 +17,7 @@
 #ifndef REACTOR_BROADCAST_FLUSH_H
 #define REACTOR_BROADCAST_FLUSH_H
 
-#include "reactor/broadcast/hub.h"
+#include "reactor/broadcast/fanout.h"
 
 /* Sends to members of broadcasts in one turn: in the first after one that left nobody to serve, and
  * in those that follow. What comes in a burst is mostly right behind its first line, and those who
@@ -30,8 +30,8 @@
 /* Members looked at in one turn, most of whom may be caught up: it keeps a turn short. */
 #define FLUSH_SLICE_LOOKS 4096
 
-/* The hub's hook: serves outboxes and one slice of the broadcasts. Returns whether more is to be
- * served now. Doesn't run callbacks, but for the hub's rules. */
+/* The fanout's hook: serves outboxes and one slice of the broadcasts. Returns whether more is to be
+ * served now. Doesn't run callbacks, but for the fanout's rules. */
 bool flush_run(struct hook *hook);
 
 #endif

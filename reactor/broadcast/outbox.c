@@ -9,17 +9,17 @@ void outbox_init(struct outbox *outbox, uint64_t tag)
     list_init(&outbox->dirty);
 }
 
-void outbox_release(struct outbox *outbox, struct hub *hub)
+void outbox_release(struct outbox *outbox, struct fanout *fanout)
 {
     assert(!outbox->subscribers);
     list_remove(&outbox->dirty);
-    buffer_release(&outbox->queue, hub->pool.sys);
+    buffer_release(&outbox->queue, fanout->pool.sys);
 }
 
-void outbox_mark(struct outbox *outbox, struct hub *hub)
+void outbox_mark(struct outbox *outbox, struct fanout *fanout)
 {
     if (!list_linked(&outbox->dirty))
-        list_append(&outbox->dirty, &hub->dirty);
+        list_append(&outbox->dirty, &fanout->dirty);
 }
 
 /* Several answers in a row are one entry, and so one segment to send. Whether `added` is of that
@@ -34,14 +34,14 @@ static bool extends_first(const struct outbox *outbox, struct outbox_entry *adde
     return true;
 }
 
-int outbox_write(struct outbox *outbox, struct hub *hub, enum outbox_kind kind, const char *bytes,
-                 size_t size)
+int outbox_write(struct outbox *outbox, struct fanout *fanout, enum outbox_kind kind,
+                 const char *bytes, size_t size)
 {
     if (outbox->dead || size == 0)
         return 0;
-    struct sys *sys = hub->pool.sys;
+    struct sys *sys = fanout->pool.sys;
     struct outbox_entry entry = {
-        .sequence = hub->sequence, .length = (uint32_t)size, .kind = (uint32_t)kind};
+        .sequence = fanout->sequence, .length = (uint32_t)size, .kind = (uint32_t)kind};
     int rc = buffer_reserve(&outbox->queue, sys, sizeof(entry) + size);
     if (rc < 0)
         return rc;
@@ -51,17 +51,17 @@ int outbox_write(struct outbox *outbox, struct hub *hub, enum outbox_kind kind, 
         (void)buffer_append(&outbox->queue, sys, &entry, sizeof(entry)); /* the room is there */
     (void)buffer_append(&outbox->queue, sys, bytes, size);
     outbox->waiting_bytes[kind] += (uint32_t)size;
-    outbox_mark(outbox, hub);
+    outbox_mark(outbox, fanout);
     return 0;
 }
 
-void outbox_kill(struct outbox *outbox, struct hub *hub)
+void outbox_kill(struct outbox *outbox, struct fanout *fanout)
 {
     outbox->dead = true;
     outbox->blocked = false;
     memset(outbox->waiting_bytes, 0, sizeof(outbox->waiting_bytes));
-    buffer_release(&outbox->queue, hub->pool.sys);
-    outbox_mark(outbox, hub);
+    buffer_release(&outbox->queue, fanout->pool.sys);
+    outbox_mark(outbox, fanout);
 }
 
 const char *outbox_entry_at(const struct outbox *outbox, size_t offset, struct outbox_entry *entry)
@@ -91,9 +91,9 @@ void outbox_consume(struct outbox *outbox, size_t sent)
     memcpy(buffer_data(&outbox->queue), &entry, sizeof(entry));
 }
 
-int outbox_keep_rest(struct outbox *outbox, struct hub *hub, const char *rest, size_t size)
+int outbox_keep_rest(struct outbox *outbox, struct fanout *fanout, const char *rest, size_t size)
 {
-    struct sys *sys = hub->pool.sys;
+    struct sys *sys = fanout->pool.sys;
     const struct outbox_entry entry = {.length = (uint32_t)size, .kind = OUTBOX_REST};
     int rc = buffer_prepend(&outbox->queue, sys, rest, size);
     if (rc < 0)

@@ -3,7 +3,7 @@
  *
  * Answers and private messages wait here, in a queue, until the end of the turn.
  * Each entry carries the number of the line that was broadcast last when it was
- * written: by that, plan.h puts it between the lines of the broadcasts that the
+ * written: by that, send_plan.h puts it between the lines of the broadcasts that the
  * receiver subscribes to. What a short send has cut goes to the front.
  *
  *      [REST "of it\r\n"] [6 "* pong\r\n"] [9 "@ann hi\r\n"]
@@ -16,7 +16,7 @@
 #define REACTOR_BROADCAST_OUTBOX_H
 
 #include "reactor/base/buffer.h"
-#include "reactor/broadcast/hub.h"
+#include "reactor/broadcast/fanout.h"
 
 /* What is in the queue: the program's answers, other people's messages, and what is told in any
  * case: the rest of a line that was cut, and texts about gaps. They are counted apart, since who
@@ -29,10 +29,10 @@ struct outbox {
     struct buffer queue; /* entries: a struct outbox_entry, then the bytes */
     bool blocked; /* the socket takes nothing until it is writable again */
     bool dead; /* the connection is lost: nothing is owed any more, and it isn't blocked */
-    bool selective; /* the hub's `skips` rule has something to say */
+    bool selective; /* the fanout's `skips` rule has something to say */
     uint32_t waiting_bytes[OUTBOX_KINDS]; /* in the queue */
     uint64_t tag; /* the author tag of its own lines; 0: it writes none */
-    struct list dirty; /* on hub->dirty while there is something to look at */
+    struct list dirty; /* on fanout->dirty while there is something to look at */
 };
 
 /* The head of an entry. Its bytes follow. What is written in a row at the head of the queue, of one
@@ -46,20 +46,20 @@ struct outbox_entry {
 void outbox_init(struct outbox *outbox, uint64_t tag);
 
 /* Drops what is queued. Every subscription must have been taken off. */
-void outbox_release(struct outbox *outbox, struct hub *hub);
+void outbox_release(struct outbox *outbox, struct fanout *fanout);
 
 /* Puts a copy of `size` bytes behind all that happened so far, to be sent by the next flush.
  * Returns 0, also where the connection is dead; -ENOMEM or -ENOBUFS with nothing done. */
-int outbox_write(struct outbox *outbox, struct hub *hub, enum outbox_kind kind, const char *bytes,
-                 size_t size);
+int outbox_write(struct outbox *outbox, struct fanout *fanout, enum outbox_kind kind,
+                 const char *bytes, size_t size);
 
 /* Has the next flush look at it. */
-void outbox_mark(struct outbox *outbox, struct hub *hub);
+void outbox_mark(struct outbox *outbox, struct fanout *fanout);
 
 /* The connection is lost: drops the queue. The next flush lets go of the logs. */
-void outbox_kill(struct outbox *outbox, struct hub *hub);
+void outbox_kill(struct outbox *outbox, struct fanout *fanout);
 
-/* For plan.h. */
+/* For send_plan.h. */
 
 /* Copies the head of the entry at `offset` of the queue, and returns its bytes; NULL behind the
  * last one. Valid until the queue changes. */
@@ -70,6 +70,6 @@ void outbox_consume(struct outbox *outbox, size_t sent);
 
 /* Puts a copy of the unsent rest of something that was cut in front of everything. Returns 0, or
  * -ENOMEM or -ENOBUFS with nothing done. */
-int outbox_keep_rest(struct outbox *outbox, struct hub *hub, const char *rest, size_t size);
+int outbox_keep_rest(struct outbox *outbox, struct fanout *fanout, const char *rest, size_t size);
 
 #endif

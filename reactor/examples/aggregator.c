@@ -58,7 +58,7 @@ static struct shop {
 enum { SHOPS = sizeof(shops) / sizeof(*shops) };
 
 static struct loop loop;
-static struct hub hub;
+static struct fanout fanout;
 static int second; /* from 1 */
 static int64_t began_ns; /* when that did */
 
@@ -121,7 +121,7 @@ static void open_and_close(struct task_group *town)
             continue;
         shop->service = (struct service){.step = visitor_step};
         shop->service.connection_bytes = sizeof(struct visitor);
-        if (service_open(&shop->service, &hub, "127.0.0.1", shop->port) < 0)
+        if (service_open(&shop->service, &fanout, "127.0.0.1", shop->port) < 0)
             shop->mood = GONE;
         else
             (void)task_group_spawn(town, &shop->service.task, shop->name, service_step);
@@ -230,10 +230,10 @@ int main(void)
 
     if (loop_init(&loop, sim_door(sim)) < 0)
         return 1;
-    stream_hub_init(&hub, &loop, NULL);
+    stream_fanout_init(&fanout, &loop, NULL);
     for (size_t i = 0; i < SHOPS; i++) {
         breaker_init(&shops[i].breaker, NULL, shops[i].name, &policy);
-        http_host_open(&shops[i].host, &hub, shops[i].port, 1);
+        http_host_open(&shops[i].host, &fanout, shops[i].port, 1);
         shops[i].call.get = (struct http_get){.host = &shops[i].host, .path = "/price"};
     }
     int rc = loop_run(&loop, &program.task, "aggregator", program_step);
@@ -242,7 +242,7 @@ int main(void)
         puts(text);
         breaker_release(&shops[i].breaker);
     }
-    stream_hub_release(&hub);
+    stream_fanout_release(&fanout);
     loop_release(&loop);
     sim_free(sim);
     return rc < 0;

@@ -43,15 +43,15 @@ static int guest_step(struct task *task)
 int main(void)
 {
     struct loop loop;
-    struct hub hub;
+    struct fanout fanout;
     struct service chat = {.step = guest_step, .connection_bytes = sizeof(struct guest)};
     char address[SYS_ADDRESS_TEXT];
 
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
-    stream_hub_init(&hub, &loop, NULL);
-    broadcast_init(&room, &hub, "room", 65536); /* so far behind a slow reader may be */
-    if (service_open(&chat, &hub, "127.0.0.1", 0) < 0)
+    stream_fanout_init(&fanout, &loop, NULL);
+    broadcast_init(&room, &fanout, "room", 65536); /* so far behind a slow reader may be */
+    if (service_open(&chat, &fanout, "127.0.0.1", 0) < 0)
         return 1;
     sys_address_format(&chat.listener.address, address);
     fprintf(stderr, "chat on %s\n", address);

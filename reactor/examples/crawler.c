@@ -41,7 +41,7 @@ struct page {
 };
 
 static struct loop loop;
-static struct hub hub;
+static struct fanout fanout;
 static struct http_host hosts[HOSTS_MAX];
 static struct page pages[PAGES_MAX]; /* those known: visited, or to be */
 static size_t host_count, page_count, left_out;
@@ -99,7 +99,7 @@ static struct http_host *host_at(unsigned long port)
             return &hosts[i];
     if (port == 0 || port > UINT16_MAX || host_count == HOSTS_MAX)
         return NULL;
-    http_host_open(&hosts[host_count], &hub, (uint16_t)port, 2);
+    http_host_open(&hosts[host_count], &fanout, (uint16_t)port, 2);
     return &hosts[host_count++];
 }
 
@@ -228,9 +228,9 @@ int main(int argc, char **argv)
 
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
-    stream_hub_init(&hub, &loop, NULL);
+    stream_fanout_init(&fanout, &loop, NULL);
     program.serves = argc < 2;
-    if (program.serves && site_open(&hub, url) < 0)
+    if (program.serves && site_open(&fanout, url) < 0)
         return 1;
     if (argc > 2)
         depth_max = (unsigned)strtoul(argv[2], NULL, 10);
@@ -240,7 +240,7 @@ int main(int argc, char **argv)
         return 2;
     }
     int rc = loop_run(&loop, &program.task, "crawler", program_step);
-    stream_hub_release(&hub);
+    stream_fanout_release(&fanout);
     loop_release(&loop);
     return rc;
 }

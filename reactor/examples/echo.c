@@ -24,14 +24,14 @@ static int echo_step(struct task *task)
 int main(void)
 {
     struct loop loop;
-    struct hub hub;
+    struct fanout fanout;
     struct service echo = {.step = echo_step};
     char address[SYS_ADDRESS_TEXT];
 
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
-    stream_hub_init(&hub, &loop, NULL);
-    if (service_open(&echo, &hub, "127.0.0.1", 0) < 0)
+    stream_fanout_init(&fanout, &loop, NULL);
+    if (service_open(&echo, &fanout, "127.0.0.1", 0) < 0)
         return 1;
     sys_address_format(&echo.listener.address, address);
     fprintf(stderr, "echo on %s\n", address);

@@ -34,7 +34,8 @@ static int wire_open(struct task *task, struct pool_item *item)
                                         &self->connect.address, 1);
     if (self->rc < 0)
         TASK_RETURN(self->rc);
-    TASK_AWAIT(self->rc, stream_connect(task, &self->connect, &self->stream, host_of(item)->hub));
+    TASK_AWAIT(self->rc,
+               stream_connect(task, &self->connect, &self->stream, host_of(item)->fanout));
     host_of(item)->connections += self->rc == 0;
     TASK_RETURN(self->rc);
     TASK_END();
@@ -55,9 +56,9 @@ static void wire_close(struct pool_item *item)
     stream_close(&wire_of(item)->stream);
 }
 
-void http_host_open(struct http_host *host, struct hub *hub, uint16_t port, size_t limit)
+void http_host_open(struct http_host *host, struct fanout *fanout, uint16_t port, size_t limit)
 {
-    *host = (struct http_host){.hub = hub, .port = port};
+    *host = (struct http_host){.fanout = fanout, .port = port};
     host->pool = (struct pool){
         .name = "connections",
         .limit = limit,
@@ -67,7 +68,7 @@ void http_host_open(struct http_host *host, struct hub *hub, uint16_t port, size
         .check = wire_check,
         .close = wire_close,
     };
-    pool_init(&host->pool, hub->loop);
+    pool_init(&host->pool, fanout->loop);
 }
 
 /* A reply. */
@@ -235,7 +236,7 @@ int http_get(struct task *task, struct http_get *const self)
 char *http_body(struct http_get *get)
 {
     struct buffer *body = &get->reply.body;
-    if (buffer_reserve(body, get->host->hub->loop->sys, 1) < 0)
+    if (buffer_reserve(body, get->host->fanout->loop->sys, 1) < 0)
         return NULL;
     *buffer_tail(body) = '\0';
     return buffer_data(body);
@@ -243,7 +244,7 @@ char *http_body(struct http_get *get)
 
 void http_forget(struct http_get *get)
 {
-    buffer_release(&get->reply.body, get->host->hub->loop->sys);
+    buffer_release(&get->reply.body, get->host->fanout->loop->sys);
 }
 
 /* The other end. */

@@ -20,7 +20,7 @@
 #define HTTP_BODY_BYTES ((size_t)64 * 1024)
 
 struct http_host {
-    struct hub *hub;
+    struct fanout *fanout;
     uint16_t port;
     struct pool pool; /* of connections; to be drained with pool_drain in the end */
     unsigned requests; /* sent so far, ... */
@@ -57,7 +57,7 @@ struct http_get {
 };
 
 /* A host that is asked over at most `limit` connections at once. Can't fail. */
-void http_host_open(struct http_host *host, struct hub *hub, uint16_t port, size_t limit);
+void http_host_open(struct http_host *host, struct fanout *fanout, uint16_t port, size_t limit);
 
 /*
  * Asks for self->path and reads the reply into self->reply. Returns its status; -EBUSY where that

@@ -47,7 +47,7 @@ struct delivery {
 };
 
 static struct loop loop;
-static struct hub hub;
+static struct fanout fanout;
 static struct worker crew[3];
 static struct workers workers = {.name = "workers", .crew = crew, .crew_size = 3, .queue_limit = 4};
 static struct list dead; /* letters, the oldest first */
@@ -80,7 +80,7 @@ static int attempt_step(struct task *task, void *object)
     TASK_BEGIN();
     task_deadline_open(task, &self->limit, 2 * NS_PER_SECOND);
     self->connect = (struct stream_connect){.address = self->delivery->address};
-    TASK_AWAIT(self->rc, stream_connect(task, &self->connect, &self->stream, &hub));
+    TASK_AWAIT(self->rc, stream_connect(task, &self->connect, &self->stream, &fanout));
     if (self->rc == 0) {
         self->rc = stream_write(&self->stream, self->delivery->text, self->delivery->size);
         self->finish = (struct stream_finish){.linger_ns = NS_PER_SECOND};
@@ -238,9 +238,9 @@ int main(void)
     list_init(&dead);
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
-    stream_hub_init(&hub, &loop, NULL);
+    stream_fanout_init(&fanout, &loop, NULL);
     if (signals_open(&program.signals, &loop, "signals", &set, on_signal) < 0 ||
-        service_open(&program.service, &hub, "127.0.0.1", 0) < 0)
+        service_open(&program.service, &fanout, "127.0.0.1", 0) < 0)
         return 1;
     sys_address_format(&program.service.listener.address, address);
     printf("jobs on %s\n", address);

@@ -119,13 +119,13 @@ static int visitor_step(struct task *task)
     TASK_END();
 }
 
-int site_open(struct hub *hub, char url[SITE_URL_BYTES])
+int site_open(struct fanout *fanout, char url[SITE_URL_BYTES])
 {
     char address[SYS_ADDRESS_TEXT];
     for (int i = 0; i < 2; i++) {
         sites[i] =
             (struct service){.step = visitor_step, .connection_bytes = sizeof(struct visitor)};
-        int rc = service_open(&sites[i], hub, "127.0.0.1", 0);
+        int rc = service_open(&sites[i], fanout, "127.0.0.1", 0);
         if (rc < 0)
             return rc;
     }

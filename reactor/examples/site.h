@@ -15,7 +15,7 @@
 
 /* Begins to listen, and writes where the first of them begins. Returns 0, or -errno: the program
  * can only end then. */
-int site_open(struct hub *hub, char url[SITE_URL_BYTES]);
+int site_open(struct fanout *fanout, char url[SITE_URL_BYTES]);
 
 /* Serves both until the group is cancelled. */
 void site_start(struct task_group *group);

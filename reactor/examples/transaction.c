@@ -72,7 +72,7 @@ struct transfer {
     int amount;
     int64_t limit_ns;
     struct deadline limit;
-    struct scope scope;
+    struct cleanup cleanup;
     struct part connection;
     struct part transaction;
     struct move {
@@ -88,11 +88,12 @@ static int move_money(struct task *task, struct move *self, struct transfer *own
     TASK_AWAIT(self->rc, ask_bank(task));
     if (self->rc < 0)
         TASK_RETURN(self->rc);
-    scope_defer_waiting(&owner->scope, &owner->connection.defer, "connection", end_connection);
+    cleanup_defer_waiting(&owner->cleanup, &owner->connection.defer, "connection", end_connection);
     TASK_AWAIT(self->rc, ask_bank(task));
     if (self->rc < 0)
         TASK_RETURN(self->rc);
-    scope_defer_waiting(&owner->scope, &owner->transaction.defer, "transaction", end_transaction);
+    cleanup_defer_waiting(&owner->cleanup, &owner->transaction.defer, "transaction",
+                          end_transaction);
     TASK_AWAIT(self->rc, ask_bank(task));
     if (self->rc < 0)
         TASK_RETURN(self->rc);
@@ -108,9 +109,9 @@ static int transfer_step(struct task *task)
     task_deadline_open(task, &self->limit, self->limit_ns);
     TASK_AWAIT(self->rc, move_money(task, &self->move, self));
     say("  moved", self->rc);
-    TASK_AWAIT(self->rc, scope_leave(task, &self->scope, self->rc));
+    TASK_AWAIT(self->rc, cleanup_leave(task, &self->cleanup, self->rc));
     (void)task_deadline_close(task, &self->limit);
-    for (const struct defer *defer = self->scope.failed; defer; defer = defer->below)
+    for (const struct defer *defer = self->cleanup.failed; defer; defer = defer->below)
         printf("          the %s: %s\n", defer->name, strerror(-defer->result));
     TASK_RETURN(self->rc);
     TASK_END();

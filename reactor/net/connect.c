@@ -39,11 +39,11 @@ close_socket:
 
 /* Makes a stream of the socket: one that is blocked, for its first event is that it is writable, or
  * an error and a hang-up. */
-static int open_blocked(struct stream *stream, struct hub *hub, int fd)
+static int open_blocked(struct stream *stream, struct fanout *fanout, int fd)
 {
-    int rc = stream_open(stream, hub, fd, 0);
+    int rc = stream_open(stream, fanout, fd, 0);
     if (rc < 0) {
-        (void)hub->loop->sys->close(hub->loop->sys, fd); /* nothing was sent on it */
+        (void)fanout->loop->sys->close(fanout->loop->sys, fd); /* nothing was sent on it */
         return rc;
     }
     stream->outbox.blocked = true;
@@ -62,7 +62,7 @@ static int wait_connected(struct task *task, struct stream *stream)
  * was written already, the send may have had it. */
 static int verdict(const struct stream *stream)
 {
-    struct sys *sys = stream->hub->loop->sys;
+    struct sys *sys = stream->fanout->loop->sys;
     int error = 0;
     if (stream->error)
         return stream->error;
@@ -71,13 +71,13 @@ static int verdict(const struct stream *stream)
 }
 
 int stream_connect(struct task *task, struct stream_connect *const self, struct stream *stream,
-                   struct hub *hub)
+                   struct fanout *fanout)
 {
     TASK_BEGIN();
-    self->rc = begin(hub->loop->sys, self);
+    self->rc = begin(fanout->loop->sys, self);
     if (self->rc < 0)
         TASK_RETURN(self->rc);
-    self->rc = open_blocked(stream, hub, self->rc);
+    self->rc = open_blocked(stream, fanout, self->rc);
     if (self->rc < 0)
         TASK_RETURN(self->rc);
     TASK_AWAIT(self->rc, wait_connected(task, stream));

@@ -36,7 +36,7 @@ static void release_connection(struct task_group *group, struct task *task)
 /* Gives the newcomer at `fd` a task, or closes it where there is no memory for one. */
 static void start_connection(struct service *service, int fd)
 {
-    struct sys *sys = service->hub->loop->sys;
+    struct sys *sys = service->fanout->loop->sys;
     size_t size = service->connection_bytes ? service->connection_bytes : sizeof(struct connection);
     struct connection *connection = sys->allocate(sys, size);
     if (!connection)
@@ -44,7 +44,7 @@ static void start_connection(struct service *service, int fd)
     memset(connection, 0, size);
     connection->service = service;
     connection->peer = service->peer;
-    if (stream_open(&connection->stream, service->hub, fd, 0) < 0)
+    if (stream_open(&connection->stream, service->fanout, fd, 0) < 0)
         goto free_connection;
     if (task_group_spawn(&service->connections, &connection->task, service->task.wake.callback.name,
                          connection_step) < 0)
@@ -61,17 +61,17 @@ close_fd:
         (void)sys->close(sys, fd); /* nothing was sent on it */
 }
 
-int service_open(struct service *service, struct hub *hub, const char *host, uint16_t port)
+int service_open(struct service *service, struct fanout *fanout, const char *host, uint16_t port)
 {
-    struct sys *sys = hub->loop->sys;
+    struct sys *sys = fanout->loop->sys;
     struct sys_address address;
     assert(service->step);
     assert(!service->connection_bytes || service->connection_bytes >= sizeof(struct connection));
     int found = sys->resolve(sys, host, port, &address, 1);
     if (found <= 0)
         return found < 0 ? found : -ENOENT;
-    service->hub = hub;
-    return listener_open(&service->listener, hub->loop, &address);
+    service->fanout = fanout;
+    return listener_open(&service->listener, fanout->loop, &address);
 }
 
 int service_step(struct task *task)

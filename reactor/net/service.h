@@ -57,7 +57,7 @@ struct service {
     struct frame frame;
     int rc;
     int error;
-    struct hub *hub;
+    struct fanout *fanout;
     struct listener listener; /* its address is the real one, where port 0 was asked for */
     struct sys_address peer;
     struct task_group connections;
@@ -66,7 +66,7 @@ struct service {
 /* Listens at the first address of `host` (NULL: every address of one family) and `port` (0: any
  * free one). May block for as long as a name server takes. Returns 0, or -errno with nothing
  * left. */
-int service_open(struct service *service, struct hub *hub, const char *host, uint16_t port);
+int service_open(struct service *service, struct fanout *fanout, const char *host, uint16_t port);
 
 /*
  * The step of service->task, of an open service: accepts until it is cancelled, then waits for its

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "reactor/broadcast/flush.h"
-#include "reactor/broadcast/plan.h"
+#include "reactor/broadcast/send_plan.h"
 
 /* What makes a read worth trying. */
 #define SYS_INPUT ((uint32_t)SYS_READABLE | SYS_HANGUP | SYS_ERROR | SYS_URGENT)
@@ -18,31 +18,32 @@
 #define FINISH_PAUSE_NS (5 * NS_PER_MS)
 #define FINISH_PAUSE_MAX_NS (100 * NS_PER_MS)
 
-static const struct hub_rules no_rules;
+static const struct fanout_rules no_rules;
 
 static void transmit(struct outbox *outbox);
 
-void stream_hub_init(struct hub *hub, struct loop *loop, const struct hub_rules *rules)
+void stream_fanout_init(struct fanout *fanout, struct loop *loop, const struct fanout_rules *rules)
 {
-    *hub = (struct hub){.loop = loop, .rules = rules ? rules : &no_rules, .transmit = transmit};
-    chunk_pool_init(&hub->pool, loop->sys);
-    list_init(&hub->passes);
-    list_init(&hub->dirty);
-    hub->hook.run = flush_run;
-    loop_add_hook(loop, &hub->hook);
+    *fanout =
+        (struct fanout){.loop = loop, .rules = rules ? rules : &no_rules, .transmit = transmit};
+    chunk_pool_init(&fanout->pool, loop->sys);
+    list_init(&fanout->passes);
+    list_init(&fanout->dirty);
+    fanout->hook.run = flush_run;
+    loop_add_hook(loop, &fanout->hook);
 }
 
-void stream_hub_release(struct hub *hub)
+void stream_fanout_release(struct fanout *fanout)
 {
-    assert(list_empty(&hub->passes));
-    assert(list_empty(&hub->dirty));
-    loop_remove_hook(&hub->hook);
-    chunk_pool_release(&hub->pool);
+    assert(list_empty(&fanout->passes));
+    assert(list_empty(&fanout->dirty));
+    loop_remove_hook(&fanout->hook);
+    chunk_pool_release(&fanout->pool);
 }
 
 static struct sys *sys_of(const struct stream *stream)
 {
-    return stream->hub->loop->sys;
+    return stream->fanout->loop->sys;
 }
 
 /* The note phase: a socket that takes data again is looked at by the flush, a waiting task looks at
@@ -52,39 +53,39 @@ static void notify(struct descriptor *descriptor)
     struct stream *stream = container_of(descriptor, struct stream, descriptor);
     if ((descriptor->ready & SYS_WRITABLE) && stream->outbox.blocked) {
         stream->outbox.blocked = false;
-        outbox_mark(&stream->outbox, stream->hub);
+        outbox_mark(&stream->outbox, stream->fanout);
     }
     if (descriptor->ready & SYS_INPUT)
         wait_list_wake_all(&stream->waiting);
 }
 
-int stream_open(struct stream *stream, struct hub *hub, int fd, uint64_t tag)
+int stream_open(struct stream *stream, struct fanout *fanout, int fd, uint64_t tag)
 {
-    *stream = (struct stream){.hub = hub, .read_turn = (uint32_t)hub->loop->turn - 1};
+    *stream = (struct stream){.fanout = fanout, .read_turn = (uint32_t)fanout->loop->turn - 1};
     outbox_init(&stream->outbox, tag);
     wait_list_init(&stream->waiting);
-    return loop_watch(hub->loop, &stream->descriptor, fd, notify);
+    return loop_watch(fanout->loop, &stream->descriptor, fd, notify);
 }
 
 void stream_close(struct stream *stream)
 {
     assert(list_empty(&stream->waiting.tasks));
-    outbox_release(&stream->outbox, stream->hub);
+    outbox_release(&stream->outbox, stream->fanout);
     buffer_release(&stream->input, sys_of(stream));
-    loop_close(stream->hub->loop, &stream->descriptor);
+    loop_close(stream->fanout->loop, &stream->descriptor);
 }
 
 void stream_fail(struct stream *stream, int error)
 {
     if (!stream->error)
         stream->error = (int16_t)error;
-    outbox_kill(&stream->outbox, stream->hub);
+    outbox_kill(&stream->outbox, stream->fanout);
     wait_list_wake_all(&stream->waiting);
 }
 
 /* Writing. */
 
-static ssize_t send_plan(struct stream *stream, const struct plan *plan)
+static ssize_t send_plan(struct stream *stream, const struct send_plan *plan)
 {
     struct sys *sys = sys_of(stream);
     const struct iovec *first = &plan->segments[0];
@@ -94,11 +95,11 @@ static ssize_t send_plan(struct stream *stream, const struct plan *plan)
 }
 
 /* Accounts for what was sent of a plan. Returns whether another send makes sense. */
-static bool account(struct stream *stream, const struct plan *plan, ssize_t sent)
+static bool account(struct stream *stream, const struct send_plan *plan, ssize_t sent)
 {
     if (sent > 0)
         stream->flags |= STREAM_PROGRESS;
-    int rc = plan_sent(plan, &stream->outbox, stream->hub, sent > 0 ? (size_t)sent : 0);
+    int rc = send_plan_sent(plan, &stream->outbox, stream->fanout, sent > 0 ? (size_t)sent : 0);
     if (rc == 0 && sent == -EAGAIN) {
         stream->outbox.blocked = true;
         stream->descriptor.ready &= ~(uint32_t)SYS_WRITABLE;
@@ -114,16 +115,16 @@ static bool account(struct stream *stream, const struct plan *plan, ssize_t sent
 /* Sends once. Returns whether another send makes sense. */
 static bool transmit_once(struct stream *stream)
 {
-    struct plan plan;
-    plan_make(&plan, &stream->outbox, stream->hub);
+    struct send_plan plan;
+    send_plan_make(&plan, &stream->outbox, stream->fanout);
     return plan.count > 0 && account(stream, &plan, send_plan(stream, &plan));
 }
 
 /* A piece of which not all went is the first of what would have been planned. */
 static void account_short(struct stream *stream, ssize_t sent)
 {
-    struct plan plan;
-    plan_make(&plan, &stream->outbox, stream->hub);
+    struct send_plan plan;
+    send_plan_make(&plan, &stream->outbox, stream->fanout);
     (void)account(stream, &plan, sent); /* the next plan shows whether there is more to send */
 }
 
@@ -133,7 +134,7 @@ static bool transmit_piece(struct stream *stream)
 {
     struct sys *sys = sys_of(stream);
     struct iovec piece;
-    struct subscriber *only = plan_one_piece(&stream->outbox, &piece);
+    struct subscriber *only = send_plan_one_piece(&stream->outbox, &piece);
     if (!only)
         return false;
     ssize_t sent = sys->send(sys, stream->descriptor.fd, piece.iov_base, piece.iov_len);
@@ -164,7 +165,7 @@ static void transmit(struct outbox *outbox)
 
 int stream_write(struct stream *stream, const char *bytes, size_t size)
 {
-    return outbox_write(&stream->outbox, stream->hub, OUTBOX_ANSWER, bytes, size);
+    return outbox_write(&stream->outbox, stream->fanout, OUTBOX_ANSWER, bytes, size);
 }
 
 int stream_drain(struct task *task, struct stream *stream, size_t low_bytes)
@@ -193,7 +194,7 @@ static bool is_ready(const struct stream *stream)
 /* Whether to read now. In one turn a stream may once, and while the turn's budget lasts. */
 static bool may_read(const struct task *task, struct stream *stream, size_t size)
 {
-    const struct loop *loop = stream->hub->loop;
+    const struct loop *loop = stream->fanout->loop;
     if (!is_ready(stream) || task_cancelled(task))
         return false;
     if (stream->read_turn == (uint32_t)loop->turn || loop->read_budget_bytes < size)
@@ -215,7 +216,7 @@ static size_t receive(struct stream *stream, char *room, size_t size)
     if (got == -EAGAIN || (got > 0 && (size_t)got < size && !announced))
         descriptor->ready &= ~SYS_INPUT;
     if (got > 0) {
-        stream->hub->loop->read_budget_bytes -= (size_t)got;
+        stream->fanout->loop->read_budget_bytes -= (size_t)got;
         return (size_t)got;
     }
     if (got == 0)
@@ -375,7 +376,7 @@ static bool finished(const struct stream *stream)
 static void shut_when_sent(struct stream *stream)
 {
     struct sys *sys = sys_of(stream);
-    if ((stream->flags & STREAM_SHUT) || plan_owed(&stream->outbox))
+    if ((stream->flags & STREAM_SHUT) || send_plan_owed(&stream->outbox))
         return;
     stream->flags |= STREAM_SHUT;
     int rc = sys->shutdown_write(sys, stream->descriptor.fd);

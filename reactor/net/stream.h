@@ -32,7 +32,7 @@ enum stream_flag {
 
 struct stream {
     struct descriptor descriptor;
-    struct hub *hub;
+    struct fanout *fanout;
     uint32_t read_turn; /* when it was last read from, to read once a turn */
     int16_t error; /* the connection's first, -errno; 0: none */
     uint8_t flags; /* enum stream_flag, or-ed */
@@ -41,15 +41,15 @@ struct stream {
     struct wait_list waiting; /* for input, for the queue to drain, or for any change */
 };
 
-/* Makes the hub that streams of `loop` are opened on. `rules` must outlive it; NULL: none. */
-void stream_hub_init(struct hub *hub, struct loop *loop, const struct hub_rules *rules);
+/* Makes the fanout that streams of `loop` are opened on. `rules` must outlive it; NULL: none. */
+void stream_fanout_init(struct fanout *fanout, struct loop *loop, const struct fanout_rules *rules);
 
 /* Every stream must be closed and every broadcast released before. */
-void stream_hub_release(struct hub *hub);
+void stream_fanout_release(struct fanout *fanout);
 
 /* Makes a stream of the connected socket `fd`. `tag` is the author tag of its lines in broadcasts
  * (0 where it writes none). Returns 0 or -errno; on failure `fd` is still the caller's. */
-int stream_open(struct stream *stream, struct hub *hub, int fd, uint64_t tag);
+int stream_open(struct stream *stream, struct fanout *fanout, int fd, uint64_t tag);
 
 /* Closes at once: what is still owed is lost. Its subscriptions must have been taken off and nobody
  * may be waiting. Harmless on a stream that is closed. */

@@ -258,7 +258,7 @@ int testing_stream(struct testing *testing, struct stream *stream, struct sim_pe
     listener_close(&arrival.listener);
     if (fd < 0)
         return fd;
-    rc = stream_open(stream, &testing->hub, fd, 0);
+    rc = stream_open(stream, &testing->fanout, fd, 0);
     if (rc < 0)
         (void)sys->close(sys, fd); /* nothing was sent on it */
     return rc;
@@ -272,7 +272,7 @@ void testing_open(struct testing *testing, const struct sim_options *options)
     list_init(&testing->scripts);
     if (loop_init(&testing->loop, sim_door(testing->sim)) < 0)
         abort();
-    stream_hub_init(&testing->hub, &testing->loop, NULL);
+    stream_fanout_init(&testing->fanout, &testing->loop, NULL);
 }
 
 /* What the program still holds, once the loop is gone. */
@@ -310,7 +310,7 @@ bool testing_close(struct testing *testing)
     assert(testing->sim && "it is closed once");
     begin_report(testing);
     if (end_main(testing) && loop_is_free(testing)) {
-        stream_hub_release(&testing->hub);
+        stream_fanout_release(&testing->fanout);
         loop_release(&testing->loop);
         report_left(testing);
     }

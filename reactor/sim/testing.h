@@ -2,7 +2,7 @@
  * testing: a program of tasks on the simulated door, run to its end.
  *
  * For whoever writes something on this library and wants to test it: one struct
- * holds a simulated kernel (sim.h), a loop and a hub on it; testing_run runs a
+ * holds a simulated kernel (sim.h), a loop and a fanout on it; testing_run runs a
  * task to its end on the virtual clock, which jumps to the next deadline when
  * nothing is ready, so that half an hour of waiting takes no time. A task that
  * doesn't end is told of with what every task was waiting for. It knows no test
@@ -42,7 +42,7 @@
 struct testing {
     struct sim *sim;
     struct loop loop;
-    struct hub hub;
+    struct fanout fanout;
     struct root root; /* its `main` is NULL before testing_run */
     struct list scripts; /* of peers, those that were not played to their end */
     char report[TESTING_REPORT_BYTES]; /* why the last call answered false */
@@ -50,7 +50,7 @@ struct testing {
 
 /* Life cycle. */
 
-/* Makes a kernel with `options` (NULL: all defaults), and a loop and a hub on it. Aborts without
+/* Makes a kernel with `options` (NULL: all defaults), and a loop and a fanout on it. Aborts without
  * memory, or where the options leave none for the loop. */
 void testing_open(struct testing *testing, const struct sim_options *options);
 

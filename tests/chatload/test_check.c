@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define SENDERS 3
 
@@ -175,16 +175,16 @@ static size_t disturb(uint64_t *seed, uint32_t numbers[2 * NUMBERS])
 {
     size_t count = 0;
     for (uint32_t i = 0; i < NUMBERS; i++) {
-        unsigned fate = stage_random(seed, 20);
+        unsigned fate = fixture_random(seed, 20);
         if (fate == 0)
             continue;
         numbers[count++] = i;
         if (fate == 1)
-            numbers[count++] = stage_random(seed, NUMBERS);
+            numbers[count++] = fixture_random(seed, NUMBERS);
     }
-    for (unsigned moves = stage_random(seed, 60); moves > 0; moves--) {
-        size_t from = stage_random(seed, (unsigned)count);
-        size_t to = stage_random(seed, (unsigned)count);
+    for (unsigned moves = fixture_random(seed, 60); moves > 0; moves--) {
+        size_t from = fixture_random(seed, (unsigned)count);
+        size_t to = fixture_random(seed, (unsigned)count);
         uint32_t moved = numbers[from];
         numbers[from] = numbers[to];
         numbers[to] = moved;

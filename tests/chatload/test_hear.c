@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 #include "tools/chatload/probe.h"
 #include "tools/chatload/sender.h"
 
@@ -21,7 +21,7 @@ static int server; /* the far end of client 1's connection */
 static void open_client(void)
 {
     struct sys_address peer;
-    stage_open();
+    fixture_open();
     settings = (struct settings){.clients = 2, .senders = 1, .rooms = 1, .size_bytes = 30};
     load_init(&load, &loop, &settings);
     cr_assert_eq(loop.sys->resolve(loop.sys, "127.0.0.1", 7007, &load.address, 1), 1);
@@ -32,7 +32,7 @@ static void open_client(void)
     task_group_open(&crowd, NULL, "crowd", GROUP_CONTAIN);
     crowd.loop = &loop;
     cr_assert_eq(task_group_spawn(&crowd, &load.users[1].task, "client", user_step), 0);
-    stage_settle();
+    fixture_settle();
     server = loop.sys->accept(loop.sys, listener.descriptor.fd, &peer);
     cr_assert_geq(server, 0);
 }
@@ -40,12 +40,12 @@ static void open_client(void)
 static void close_client(void)
 {
     task_cancel(&load.users[1].task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(crowd.alive, 0);
     cr_assert_eq(loop.sys->close(loop.sys, server), 0);
     listener_close(&listener);
     load_release(&load);
-    stage_close();
+    fixture_close();
 }
 
 TestSuite(chatload_hear, .init = open_client);
@@ -57,8 +57,8 @@ static void say_in_parts(const char *text, size_t part)
     for (size_t at = 0; at < length; at += part) {
         size_t size = length - at < part ? length - at : part;
         cr_assert_eq(loop.sys->send(loop.sys, server, text + at, size), (ssize_t)size);
-        stage_settle();
-        stage_settle();
+        fixture_settle();
+        fixture_settle();
     }
 }
 
@@ -198,8 +198,8 @@ Test(chatload_hear, a_line_without_an_end_ends_the_connection)
     memset(text, 'x', sizeof(text) - 1);
     for (size_t at = 0; at + 5000 < sizeof(text) && load.gone == 0; at += 5000) {
         cr_assert_eq(loop.sys->send(loop.sys, server, text + at, 5000), 5000);
-        stage_settle();
-        stage_settle();
+        fixture_settle();
+        fixture_settle();
     }
     cr_expect_eq(load.gone, 1);
     cr_expect_str_eq(load.losses.first, "Message too long");
@@ -210,8 +210,8 @@ Test(chatload_hear, a_disconnected_client_is_counted_with_the_cause)
 {
     say("* pong in\r\n");
     cr_assert_eq(loop.sys->shutdown_write(loop.sys, server), 0);
-    stage_settle();
-    stage_settle();
+    fixture_settle();
+    fixture_settle();
     cr_expect_eq(load.gone, 1);
     cr_expect_str_eq(load.losses.first, "the server closed the connection");
     close_client();
@@ -221,15 +221,15 @@ Test(chatload_hear, who_is_not_let_in_ends_the_run_with_the_servers_words)
 {
     say("! server full\r\n");
     cr_assert_eq(loop.sys->shutdown_write(loop.sys, server), 0);
-    stage_settle();
-    stage_settle();
+    fixture_settle();
+    fixture_settle();
     cr_expect_not_null(strstr(load.problem, "client 2 of 2: server full"), "%s", load.problem);
     close_client();
 }
 
 Test(chatload_hear, who_is_never_answered_may_be_at_the_wrong_kind_of_server)
 {
-    stage_pass(CLIENT_ENTER_NS);
+    fixture_pass(CLIENT_ENTER_NS);
     cr_expect_not_null(strstr(load.problem, "client 2 of 2: its /ping was not answered in 30 s"),
                        "%s", load.problem);
     cr_expect_not_null(strstr(load.problem, "--proto raw"), "%s", load.problem);
@@ -247,14 +247,14 @@ Test(chatload_hear, is_asked_no_more_than_once_a_second_whether_it_is_held_back)
     cr_assert_eq(probe.listener, &load.users[1]);
     cr_assert_eq(task_group_spawn(&crowd, &probe.task, "probe", probe_step), 0);
     for (int second = 0; second < 5; second++) {
-        stage_pass(NS_PER_SECOND - 1);
+        fixture_pass(NS_PER_SECOND - 1);
         ssize_t size = loop.sys->receive(loop.sys, server, asked, sizeof(asked));
         cr_expect_eq(size, (ssize_t)strlen(HEAR_QUESTION_PING), "second %d", second);
         say("* pong how-long\r\n");
-        stage_pass(1);
+        fixture_pass(1);
     }
     task_cancel(&probe.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_expect_geq(load.users[1].question.answers, 5);
     close_client();
 }

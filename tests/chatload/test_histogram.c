@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define SAMPLES 20000
 
@@ -23,14 +23,14 @@ static int compare(const void *one, const void *other)
 /* Anything from 1 us to 60 s, each order of magnitude as likely as any other. */
 static uint64_t random_us(void)
 {
-    return (uint64_t)exp(log(60e6) * stage_random(&seed, 1000000) / 1e6);
+    return (uint64_t)exp(log(60e6) * fixture_random(&seed, 1000000) / 1e6);
 }
 
 static void fill(size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         samples[i] = random_us();
-        histogram_record(&histogram, (int64_t)samples[i] * 1000 + stage_random(&seed, 1000));
+        histogram_record(&histogram, (int64_t)samples[i] * 1000 + fixture_random(&seed, 1000));
     }
     qsort(samples, count, sizeof(*samples), compare);
 }

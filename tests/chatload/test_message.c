@@ -3,7 +3,7 @@
 
 #include <criterion/criterion.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 Test(chatload_message, what_is_written_is_read)
 {
@@ -13,9 +13,9 @@ Test(chatload_message, what_is_written_is_read)
     message_tag(0x2f3a7, tag);
     for (int round = 0; round < 10000; round++) {
         struct message written = {
-            .from = stage_random(&seed, MESSAGE_FROM_MAX + 1),
-            .number = stage_random(&seed, MESSAGE_NUMBER_MAX + UINT32_C(1)),
-            .due_ns = (int64_t)stage_random(&seed, UINT32_MAX) * 65536 + round,
+            .from = fixture_random(&seed, MESSAGE_FROM_MAX + 1),
+            .number = fixture_random(&seed, MESSAGE_NUMBER_MAX + UINT32_C(1)),
+            .due_ns = (int64_t)fixture_random(&seed, UINT32_MAX) * 65536 + round,
         };
         struct message read;
         message_write(&written, tag, text, sizeof(text));

@@ -42,7 +42,7 @@ static void run_awaiter(void)
 
     awaiter = (struct actor){.call = awaited};
     actor_start(&awaiter, "awaiter");
-    stage_settle();
+    fixture_settle();
 }
 
 void misuse_by_task(misuse_await *await, const char *rule)

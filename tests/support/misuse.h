@@ -7,7 +7,7 @@
  * that was cancelled when it spawns) is answered with a -errno, and tested where
  * the module is.
  *
- * Call these on an open stage (stage.h). The rule is broken in a process of its
+ * Call these on an open fixture (fixture.h). The rule is broken in a process of its
  * own, whose last words are read.
  */
 #ifndef TESTS_SUPPORT_MISUSE_H
@@ -15,7 +15,7 @@
 
 #include <stddef.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 /* What -1 becomes where a size is asked for. */
 #define NEGATIVE_SIZE ((size_t)-1)

@@ -26,7 +26,7 @@ void load_init(struct load *load, struct loop *loop, const struct settings *sett
         .until_ns = TIME_NEVER,
         .epoch_ns = loop->now_ns,
     };
-    stream_hub_init(&load->hub, loop, NULL);
+    stream_fanout_init(&load->fanout, loop, NULL);
     check_init(&load->check, loop->sys);
     semaphore_init(&load->doors, LOAD_DOORS);
     event_init(&load->over);
@@ -89,7 +89,7 @@ void load_release(struct load *load)
     sys->release(sys, load->heard);
     sys->release(sys, load->text);
     check_release(&load->check);
-    stream_hub_release(&load->hub);
+    stream_fanout_release(&load->fanout);
 }
 
 void load_fail(struct load *load, const char *format, ...)

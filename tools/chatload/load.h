@@ -32,7 +32,7 @@ struct load_oddity {
 struct load {
     const struct settings *settings;
     struct loop *loop;
-    struct hub hub;
+    struct fanout fanout;
     struct sys_address address;
     char address_text[SYS_ADDRESS_TEXT];
     char tag[MESSAGE_TAG_BYTES];

@@ -28,7 +28,7 @@ int target_spawn(struct target *target)
     if (fd < 0)
         return fd;
     target->spawned = true;
-    int rc = stream_open(&target->output, &load->hub, fd, 0);
+    int rc = stream_open(&target->output, &load->fanout, fd, 0);
     if (rc < 0)
         (void)load->loop->sys->close(load->loop->sys, fd); /* it was only to be read */
     return rc;

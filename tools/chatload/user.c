@@ -89,7 +89,7 @@ int user_enter(struct task *task, struct entry *const self, struct user *user)
         .address = user->load->address,
         .source = load_source(user->load, user->number),
     };
-    TASK_AWAIT(self->rc, stream_connect(task, &self->connect, &user->stream, &user->load->hub));
+    TASK_AWAIT(self->rc, stream_connect(task, &self->connect, &user->stream, &user->load->fanout));
     if (self->rc < 0)
         TASK_RETURN(self->rc);
     user->open = true;

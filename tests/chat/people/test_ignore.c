@@ -9,7 +9,7 @@
 
 enum { TALKERS = 3, LINES_MAX = 2000 };
 
-static const struct hub_rules no_rules;
+static const struct fanout_rules no_rules;
 static struct fake_door door;
 static struct loop loop;
 static struct chat chat;
@@ -22,7 +22,7 @@ static struct subscriber *const seat = &seats[TALKERS];
 
 static void sit_down(struct client *client, struct subscriber *subscriber, uint64_t tag)
 {
-    client->stream.hub = &chat.hub;
+    client->stream.fanout = &chat.fanout;
     outbox_init(&client->stream.outbox, tag);
     cr_assert_eq(broadcast_subscribe(&room, subscriber, &client->stream.outbox), 0);
 }
@@ -32,13 +32,13 @@ static void open_room(void)
     fake_door_init(&door);
     loop.sys = &door.sys;
     chat.loop = &loop;
-    chat.hub.loop = &loop;
-    chat.hub.rules = &no_rules;
-    chunk_pool_init(&chat.hub.pool, &door.sys);
-    list_init(&chat.hub.passes);
-    list_init(&chat.hub.dirty);
+    chat.fanout.loop = &loop;
+    chat.fanout.rules = &no_rules;
+    chunk_pool_init(&chat.fanout.pool, &door.sys);
+    list_init(&chat.fanout.passes);
+    list_init(&chat.fanout.dirty);
     cr_assert_eq(names_init(&chat.people, &door.sys), 0);
-    broadcast_init(&room, &chat.hub, "#room", 1 << 20);
+    broadcast_init(&room, &chat.fanout, "#room", 1 << 20);
     for (int i = 0; i < TALKERS; i++)
         sit_down(&talkers[i], &seats[i], (uint64_t)i + 1);
     sit_down(&reader, seat, 1000);
@@ -53,7 +53,7 @@ static void close_room(void)
     for (int i = 0; i <= TALKERS; i++)
         broadcast_unsubscribe(&seats[i]);
     broadcast_release(&room);
-    chunk_pool_release(&chat.hub.pool);
+    chunk_pool_release(&chat.fanout.pool);
     names_release(&chat.people);
     assert(door.blocks == 0);
 }

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tests/support/house.h"
+#include "tests/support/server_fixture.h"
 
 /* The numbers of the simulated kernel begin at 1000, and a newcomer whose number is near the limit
  * finds the server full. */
@@ -35,30 +35,30 @@ static void say_if_there(struct sim_peer *peer, const char *lines)
 {
     if (peer)
         sim_peer_say(peer, lines);
-    cr_assert(house_pass(50 * NS_PER_MS), "the server spins or ended");
+    cr_assert(server_fixture_pass(50 * NS_PER_MS), "the server spins or ended");
 }
 
 /* A short conversation in which all that people say to chatd comes up. */
 static void talk(void)
 {
-    struct sim_peer *ann = sim_connect(house.sim, HOUSE_ADDRESS);
-    struct sim_peer *bob = sim_connect(house.sim, "unix:/run/chat");
+    struct sim_peer *ann = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
+    struct sim_peer *bob = sim_connect(server_fixture.sim, "unix:/run/chat");
     say_if_there(ann, "/nick ann\n/join #tea\n/topic leaves\n/lock\nhello\n");
     say_if_there(bob, "/nick bob\n/msg ann psst\n/ignore ann\n/whois ann\n/who\n/rooms\n/help\n");
     say_if_there(ann, "/unlock\n/away lunch\n/history 3\n/me waves\n");
-    struct sim_peer *eve = sim_connect(house.sim, HOUSE_ADDRESS);
+    struct sim_peer *eve = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
     say_if_there(bob, "/join #tea\none\ntwo\nthree\n/unignore ann\n/msg ann hi\n/ignore\n");
     say_if_there(eve, "half a li");
     say_if_there(eve, "ne\n\377\375\001/leave\n/join #tea\nthis line is much too long for the limit"
                       " of sixty-four bytes that was given\n");
-    sim_raise(house.sim, SIGHUP);
-    sim_raise(house.sim, SIGUSR1);
+    sim_raise(server_fixture.sim, SIGHUP);
+    sim_raise(server_fixture.sim, SIGUSR1);
     if (eve)
         sim_peer_reset(eve);
     say_if_there(bob, "/leave #lobby\n/quit bye\n");
     if (ann)
         sim_peer_shutdown(ann);
-    cr_assert(house_pass(500 * NS_PER_MS));
+    cr_assert(server_fixture_pass(500 * NS_PER_MS));
 }
 
 static const char *const stall_arguments[] = {"-l",
@@ -110,15 +110,15 @@ static void resume(struct sim_peer *peer)
  * it is. */
 static void meets(struct sim_peer *peer, const char *text)
 {
-    cr_assert(sim_failed_call(house.sim) || strstr(sim_peer_text(peer), text), "%s", text);
+    cr_assert(sim_failed_call(server_fixture.sim) || strstr(sim_peer_text(peer), text), "%s", text);
 }
 
 /* Another in which readers fall behind, are owed private messages, leave while they are, find the
  * server full, and hang when it ends. */
 static void stop_reading(void)
 {
-    struct sim_peer *ann = sim_connect(house.sim, HOUSE_ADDRESS);
-    struct sim_peer *bob = sim_connect(house.sim, HOUSE_ADDRESS);
+    struct sim_peer *ann = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
+    struct sim_peer *bob = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
     say_if_there(ann, "/nick ann\n/join #tea\n");
     say_if_there(bob, "/nick bob\n/join #tea\nI am here\n");
     stall(bob);
@@ -127,15 +127,15 @@ static void stop_reading(void)
     say_if_there(bob, "/ignore ann\n/help\nwho says nothing that is read\n/leave\n");
     resume(bob);
     stall(bob);
-    struct sim_peer *cat = sim_connect(house.sim, HOUSE_ADDRESS);
-    struct sim_peer *eve = sim_connect(house.sim, HOUSE_ADDRESS);
+    struct sim_peer *cat = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
+    struct sim_peer *eve = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
     say_if_there(eve, "am I in?\n");
     flood(ann, "/me goes on and on and on and on\n");
     say_if_there(bob, "/quit while much is owed\n");
-    cr_assert(house_pass(5 * NS_PER_SECOND));
+    cr_assert(server_fixture_pass(5 * NS_PER_SECOND));
     stall(cat);
     flood(ann, "a line for the end\n");
-    if (house.config.slow_policy == CONFIG_SLOW_DISCONNECT) {
+    if (server_fixture.config.slow_policy == CONFIG_SLOW_DISCONNECT) {
         meets(ann, "#tea -- bob left (too slow)\r\n");
         return;
     }
@@ -153,7 +153,7 @@ struct conversation {
 /* A dead server has left its socket. */
 static void leave_a_socket(void)
 {
-    struct sys *sys = sim_door(house.sim);
+    struct sys *sys = sim_door(server_fixture.sim);
     struct sys_address address;
     cr_assert_eq(sys_address_local(&address, "/run/chat"), 0);
     int fd = sys->socket(sys, AF_UNIX);
@@ -168,22 +168,23 @@ static bool fails(const struct conversation *conversation, uint64_t nth, unsigne
     const struct sim_options options = {.descriptor_limit = DESCRIPTORS,
                                         .send_buffer_bytes = conversation->buffer_bytes,
                                         .receive_buffer_bytes = conversation->buffer_bytes};
-    house_build(&options);
-    sim_write_file(house.sim, "/motd", "mind\nthe step\n");
+    server_fixture_build(&options);
+    sim_write_file(server_fixture.sim, "/motd", "mind\nthe step\n");
     leave_a_socket();
-    sim_fail_nth(house.sim, nth, which);
-    if (house_start(conversation->arguments) == 0) {
+    sim_fail_nth(server_fixture.sim, nth, which);
+    if (server_fixture_start(conversation->arguments) == 0) {
         conversation->hold();
-        cr_assert_eq(house_end(), 0);
-        cr_assert_eq(house.server.farewells.places.permits, FAREWELLS_MAX, "a place is lost: %s",
-                     sim_failed_call(house.sim));
-        house_stop();
+        cr_assert_eq(server_fixture_end(), 0);
+        cr_assert_eq(server_fixture.server.farewells.places.permits, FAREWELLS_MAX,
+                     "a place is lost: %s", sim_failed_call(server_fixture.sim));
+        server_fixture_stop();
     }
-    cr_assert_eq(sim_open_descriptors(house.sim), 0, "descriptors are left: %s",
-                 sim_failed_call(house.sim));
-    cr_assert_eq(sim_live_blocks(house.sim), 0, "blocks are left: %s", sim_failed_call(house.sim));
-    bool failed = sim_failed_call(house.sim) != NULL;
-    house_raze();
+    cr_assert_eq(sim_open_descriptors(server_fixture.sim), 0, "descriptors are left: %s",
+                 sim_failed_call(server_fixture.sim));
+    cr_assert_eq(sim_live_blocks(server_fixture.sim), 0, "blocks are left: %s",
+                 sim_failed_call(server_fixture.sim));
+    bool failed = sim_failed_call(server_fixture.sim) != NULL;
+    server_fixture_raze();
     return failed;
 }
 
@@ -220,23 +221,23 @@ Test(server_failures, every_call_fails_once_while_readers_are_disconnected)
 Test(server_failures, what_could_not_be_said_is_not_remembered)
 {
     static const int reads_and_then_fails[] = {0, -ENOMEM};
-    house_build(NULL);
-    cr_assert_eq(house_start(NULL), 0);
-    struct sim_peer *ann = house_enter();
-    struct sim_peer *bob = house_enter();
-    cr_assert(house_pass(NS_PER_SECOND));
+    server_fixture_build(NULL);
+    cr_assert_eq(server_fixture_start(NULL), 0);
+    struct sim_peer *ann = server_fixture_enter();
+    struct sim_peer *bob = server_fixture_enter();
+    cr_assert(server_fixture_pass(NS_PER_SECOND));
     sim_peer_forget(ann);
-    sim_answer(house.sim, SIM_ALLOCATE, reads_and_then_fails, 2);
-    house_say(ann, "hello");
+    sim_answer(server_fixture.sim, SIM_ALLOCATE, reads_and_then_fails, 2);
+    server_fixture_say(ann, "hello");
     cr_assert_eq(strncmp(sim_peer_text(ann), "! ", 2), 0, "%s", sim_peer_text(ann));
-    house_say(ann, "again");
-    struct sim_peer *eve = house_enter();
+    server_fixture_say(ann, "again");
+    struct sim_peer *eve = server_fixture_enter();
     cr_assert_null(strstr(sim_peer_text(bob), "hello"));
     cr_assert_null(strstr(sim_peer_text(eve), "hello"));
-    house_expect(eve, "#lobby <guest1> again\r\n");
-    cr_assert_eq(house_end(), 0);
-    house_stop();
-    house_raze();
+    server_fixture_expect(eve, "#lobby <guest1> again\r\n");
+    cr_assert_eq(server_fixture_end(), 0);
+    server_fixture_stop();
+    server_fixture_raze();
 }
 
 Test(server_failures, a_rough_network_loses_nobody_elses_lines)
@@ -250,13 +251,13 @@ Test(server_failures, a_rough_network_loses_nobody_elses_lines)
                                             .short_read_ppm = 200000,
                                             .short_write_ppm = 200000,
                                             .late_accept_ppm = 200000};
-        house_build(&options);
-        sim_write_file(house.sim, "/motd", "mind\nthe step\n");
-        cr_assert_eq(house_start(talk_arguments), 0);
+        server_fixture_build(&options);
+        sim_write_file(server_fixture.sim, "/motd", "mind\nthe step\n");
+        cr_assert_eq(server_fixture_start(talk_arguments), 0);
         talk();
-        cr_assert_eq(house_end(), 0, "seed %lu", (unsigned long)seed);
-        house_stop();
-        house_raze();
+        cr_assert_eq(server_fixture_end(), 0, "seed %lu", (unsigned long)seed);
+        server_fixture_stop();
+        server_fixture_raze();
     }
 }
 
@@ -271,15 +272,15 @@ Test(server_failures, a_failing_world_is_survived)
                                             .no_descriptor_ppm = 50000,
                                             .no_buffer_ppm = 20000,
                                             .no_memory_ppm = 20000};
-        house_build(&options);
-        sim_write_file(house.sim, "/motd", "mind\nthe step\n");
-        if (house_start(talk_arguments) == 0) {
+        server_fixture_build(&options);
+        sim_write_file(server_fixture.sim, "/motd", "mind\nthe step\n");
+        if (server_fixture_start(talk_arguments) == 0) {
             talk();
-            cr_assert_eq(house_end(), 0, "seed %lu", (unsigned long)seed);
-            house_stop();
+            cr_assert_eq(server_fixture_end(), 0, "seed %lu", (unsigned long)seed);
+            server_fixture_stop();
         }
-        cr_assert_eq(sim_open_descriptors(house.sim), 0, "seed %lu", (unsigned long)seed);
-        cr_assert_eq(sim_live_blocks(house.sim), 0, "seed %lu", (unsigned long)seed);
-        house_raze();
+        cr_assert_eq(sim_open_descriptors(server_fixture.sim), 0, "seed %lu", (unsigned long)seed);
+        cr_assert_eq(sim_live_blocks(server_fixture.sim), 0, "seed %lu", (unsigned long)seed);
+        server_fixture_raze();
     }
 }

@@ -19,7 +19,7 @@
 
 /*
  * What is peculiar to the real door. How sockets and readiness behave is
- * checked in test_doors.c, on this door and the simulated one alike.
+ * checked in test_both_sys.c, on this door and the simulated one alike.
  */
 
 static struct sys_address ip_address(int family, const char *host, uint16_t port)

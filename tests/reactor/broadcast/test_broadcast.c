@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/audience.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
+#include "tests/support/receivers.h"
 
 #define READERS 6
 #define BACKLOG (8 * CHUNKLOG_SIZE_MIN)
@@ -27,8 +27,8 @@ static void join(int i)
 
 static void open_room(void)
 {
-    audience_open();
-    broadcast_init(&room, &hub, "room", BACKLOG);
+    receivers_open();
+    broadcast_init(&room, &fanout, "room", BACKLOG);
     for (int i = 0; i < READERS; i++)
         reader_init(&readers[i], 1 + (uint64_t)i);
     join(0);
@@ -41,7 +41,7 @@ static void close_room(void)
     for (int i = 0; i < READERS; i++)
         reader_release(&readers[i]);
     broadcast_release(&room);
-    audience_close();
+    receivers_close();
 }
 
 TestSuite(broadcast, .init = open_room, .fini = close_room);
@@ -101,14 +101,14 @@ Test(broadcast, nobody_is_shown_their_own_lines)
 
 Test(broadcast, nothing_is_appended_where_nobody_listens)
 {
-    uint64_t sequence = hub.sequence;
+    uint64_t sequence = fanout.sequence;
     broadcast_unsubscribe(&members[1]);
     say(&room, &members[0], "to myself\n");
     cr_assert_eq(room.log.end, 0);
     broadcast_unsubscribe(&members[0]);
     say(&room, NULL, "to nobody\n");
     cr_assert_eq(room.log.end, 0);
-    cr_assert_eq(hub.sequence, sequence);
+    cr_assert_eq(fanout.sequence, sequence);
 }
 
 Test(broadcast, an_append_without_memory_changes_nothing)
@@ -117,11 +117,11 @@ Test(broadcast, an_append_without_memory_changes_nothing)
     flush();
     for (size_t nth = 1; nth <= 2; nth++) {
         door.fail_at = door.allocations + nth;
-        chunk_pool_release(&hub.pool); /* or the chunk comes from there */
+        chunk_pool_release(&fanout.pool); /* or the chunk comes from there */
         cr_assert_eq(broadcast_append(&room, &members[0], "2\n", 2), -ENOMEM);
-        cr_assert_eq(hub.sequence, 1);
+        cr_assert_eq(fanout.sequence, 1);
         cr_assert_eq(members[0].own_end, 0);
-        cr_assert(list_empty(&hub.passes));
+        cr_assert(list_empty(&fanout.passes));
         broadcast_check(&room);
     }
     say(&room, &members[0], "3\n");
@@ -209,7 +209,7 @@ Test(broadcast, a_lost_connection_is_let_go)
     say(&room, &members[1], "1\n");
     flush();
     cr_assert_not_null(chunklog_oldest(&room.log));
-    outbox_kill(&ann.outbox, &hub);
+    outbox_kill(&ann.outbox, &fanout);
     flush();
     cr_assert_null(chunklog_oldest(&room.log));
     say(&room, &members[1], "2\n");
@@ -226,7 +226,7 @@ Test(broadcast, a_lost_connection_ends_what_was_ended)
     flush();
     broadcast_end(&members[0]);
     cr_assert_eq(ended_count, 0);
-    outbox_kill(&ann.outbox, &hub);
+    outbox_kill(&ann.outbox, &fanout);
     flush();
     cr_assert_eq(ended_count, 1);
     expect(&ann, "");
@@ -483,7 +483,7 @@ Test(broadcast, the_rule_is_told_before_lines_are_dropped)
 static void give_up(struct subscriber *subscriber)
 {
     fell_behind_count++;
-    outbox_kill(subscriber->outbox, &hub);
+    outbox_kill(subscriber->outbox, &fanout);
 }
 
 Test(broadcast, the_rule_may_give_the_connection_up)

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/audience.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
+#include "tests/support/receivers.h"
 
 #define READERS 8
 #define ROOMS 3
@@ -65,7 +65,7 @@ static unsigned gaps_shown;
 
 static unsigned roll(unsigned bound)
 {
-    return stage_random(&dice, bound);
+    return fixture_random(&dice, bound);
 }
 
 /* --- the model --- */
@@ -96,8 +96,8 @@ static void fill(char *bytes, unsigned id, size_t size)
 static size_t text_of(struct item *item, char *text)
 {
     if (item->lost)
-        item->size = (size_t)snprintf(text, HUB_GAP_BYTES, "%s<%u lost>\n", rooms[item->room].name,
-                                      item->lost);
+        item->size = (size_t)snprintf(text, FANOUT_GAP_BYTES, "%s<%u lost>\n",
+                                      rooms[item->room].name, item->lost);
     else
         fill(text, item->id, item->size);
     return item->size;
@@ -246,7 +246,7 @@ static void go(int reader)
     for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
         if (slot->used && slot->reader == reader)
             unsubscribe(slot);
-    outbox_release(&readers[reader].outbox, &hub);
+    outbox_release(&readers[reader].outbox, &fanout);
     pending[reader].count = 0;
 }
 
@@ -259,7 +259,7 @@ static void hand_out(int room, int author, size_t size)
         if (readers[slot->reader].outbox.dead)
             continue;
         if (author >= 0 && pending[slot->reader].ignores[author])
-            hidden[hub.sequence] |= (unsigned char)(1 << slot->reader);
+            hidden[fanout.sequence] |= (unsigned char)(1 << slot->reader);
         else
             push(slot->reader,
                  (struct item){
@@ -275,7 +275,7 @@ static void append(int room, int author)
     if (author >= 0 && !slot)
         return;
     size_t size = roll(8) == 0 ? 1 + roll(LINE_MAX_BYTES) : 1 + roll(200);
-    uint64_t sequence = hub.sequence;
+    uint64_t sequence = fanout.sequence;
     fill(line, ++next_id, size);
     /* Whether there was memory to tell of a gap in front of an entry can't be known here. */
     for (int reader = 0; reader < READERS; reader++)
@@ -286,7 +286,7 @@ static void append(int room, int author)
         if (at->used && at->room == room)
             drop(at, to->log.first);
     check(rc == 0 || door.fail_at);
-    if (hub.sequence > sequence)
+    if (fanout.sequence > sequence)
         hand_out(room, author, size);
 }
 
@@ -295,7 +295,7 @@ static void tell(int reader)
     static char text[LINE_MAX_BYTES];
     size_t size = 1 + roll(100);
     fill(text, ++next_id, size);
-    int rc = outbox_write(&readers[reader].outbox, &hub, OUTBOX_MESSAGE, text, size);
+    int rc = outbox_write(&readers[reader].outbox, &fanout, OUTBOX_MESSAGE, text, size);
     check(rc == 0 || door.fail_at);
     if (rc == 0 && !readers[reader].outbox.dead)
         push(reader, (struct item){.id = next_id, .size = size});
@@ -360,7 +360,7 @@ static void step(void)
     else if (choice < 161 && slot)
         unsubscribe(slot);
     else if (choice == 180)
-        outbox_kill(&readers[reader].outbox, &hub);
+        outbox_kill(&readers[reader].outbox, &fanout);
     else if (choice < 184) {
         pending[reader].ignores[roll(READERS)] ^= true;
         readers[reader].outbox.selective = true;
@@ -395,10 +395,10 @@ static void run(void)
 {
     memset(hidden, 0, sizeof(hidden));
     for (int room = 0; room < ROOMS; room++)
-        broadcast_init(&rooms[room], &hub, names[room], BACKLOG);
+        broadcast_init(&rooms[room], &fanout, names[room], BACKLOG);
     for (int reader = 0; reader < READERS; reader++)
         come(reader);
-    hub.sequence = 0;
+    fanout.sequence = 0;
     for (int i = 0; i < STEPS; i++) {
         door.fail_at = failing && roll(10) == 0 ? door.allocations + 1 + roll(3) : 0;
         step();
@@ -426,10 +426,10 @@ static void free_model(void)
 {
     for (int reader = 0; reader < READERS; reader++)
         free(pending[reader].items);
-    audience_close();
+    receivers_close();
 }
 
-TestSuite(broadcast_model, .init = audience_open, .fini = free_model);
+TestSuite(broadcast_model, .init = receivers_open, .fini = free_model);
 
 static void run_seeds(void)
 {

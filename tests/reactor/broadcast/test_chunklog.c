@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/support/fake_door.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 /* The longest line: larger than the smallest chunk, so that some need one made to measure. */
 #define LINE_MAX_BYTES 6000
@@ -344,9 +344,9 @@ struct model {
 
 static size_t random_size(uint64_t *random)
 {
-    if (stage_random(random, 50) == 0)
-        return 1 + stage_random(random, LINE_MAX_BYTES);
-    return 1 + stage_random(random, 200);
+    if (fixture_random(random, 50) == 0)
+        return 1 + fixture_random(random, LINE_MAX_BYTES);
+    return 1 + fixture_random(random, 200);
 }
 
 static void compare(const struct model *model)
@@ -365,7 +365,7 @@ static void compare(const struct model *model)
 static void drop_somewhere(struct model *model)
 {
     uint64_t before = chunklog.first;
-    uint64_t line = stage_random(&model->random, (unsigned)model->end + 1);
+    uint64_t line = fixture_random(&model->random, (unsigned)model->end + 1);
     chunklog_drop_below(&chunklog, line);
     const struct chunk *oldest = chunklog_oldest(&chunklog);
     must(!oldest || oldest->end_line > line, "seed %" PRIu64 ": a chunk is left", model->seed);
@@ -377,13 +377,13 @@ static void drop_somewhere(struct model *model)
 static void run_model(struct model *model)
 {
     while (model->end < MODEL_LINES) {
-        if (stage_random(&model->random, 100) == 0)
+        if (fixture_random(&model->random, 100) == 0)
             drop_somewhere(model);
         size_t size = random_size(&model->random);
-        door.fail_at = stage_random(&model->random, 10) == 0 ? door.allocations + 1 : 0;
+        door.fail_at = fixture_random(&model->random, 10) == 0 ? door.allocations + 1 : 0;
         if (append(&chunklog, size) == 0)
             model->size[model->end++] = size;
-        if (stage_random(&model->random, 100) == 0)
+        if (fixture_random(&model->random, 100) == 0)
             compare(model);
     }
     compare(model);
@@ -397,7 +397,8 @@ Test(chunklog, it_agrees_with_a_model)
         memset(&model, 0, sizeof(model));
         model.seed = seed;
         model.random = seed;
-        chunklog_init(&chunklog, &pool, CHUNKLOG_SIZE_MIN * (1 + stage_random(&model.random, 20)));
+        chunklog_init(&chunklog, &pool,
+                      CHUNKLOG_SIZE_MIN * (1 + fixture_random(&model.random, 20)));
         run_model(&model);
         chunklog_release(&chunklog);
     }

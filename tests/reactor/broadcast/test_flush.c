@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/visitors.h"
+#include "tests/support/stream_pair.h"
 
 #define MEMBERS 1000
 #define BACKLOG ((size_t)1024 * 1024)
 
 struct member {
-    struct visitor visitor;
+    struct stream_pair pair;
     struct subscriber subscriber;
 };
 
@@ -21,7 +21,7 @@ static unsigned member_count;
 
 static void open_rooms(void)
 {
-    visitors_open();
+    stream_pairs_open();
     broadcast_init(&room, &visitors_hub, "room", BACKLOG);
     broadcast_init(&other, &visitors_hub, "other", BACKLOG);
 }
@@ -29,10 +29,10 @@ static void open_rooms(void)
 static void close_rooms(void)
 {
     for (unsigned i = 0; i < member_count; i++)
-        visitor_leave(&members[i].visitor);
+        stream_pair_close(&members[i].pair);
     broadcast_release(&room);
     broadcast_release(&other);
-    visitors_close();
+    stream_pairs_close();
 }
 
 TestSuite(flush, .init = open_rooms, .fini = close_rooms);
@@ -40,8 +40,8 @@ TestSuite(flush, .init = open_rooms, .fini = close_rooms);
 /* Turns until nothing more happens; once at least, for what a test does is no news to the loop. */
 static void settle(void)
 {
-    stage_turn();
-    stage_settle();
+    fixture_turn();
+    fixture_settle();
 }
 
 /* Adds `count` members to `to`. */
@@ -49,9 +49,8 @@ static void fill(struct broadcast *to, unsigned count)
 {
     while (count-- > 0) {
         struct member *member = &members[member_count++];
-        visitor_enter(&member->visitor, member_count);
-        cr_assert_eq(broadcast_subscribe(to, &member->subscriber, &member->visitor.stream.outbox),
-                     0);
+        stream_pair_open(&member->pair, member_count);
+        cr_assert_eq(broadcast_subscribe(to, &member->subscriber, &member->pair.stream.outbox), 0);
     }
     settle();
 }
@@ -71,8 +70,8 @@ static unsigned heard(unsigned first, unsigned count, const char *text)
 {
     unsigned hits = 0;
     for (unsigned i = first; i < first + count; i++) {
-        hits += strcmp(sim_peer_text(members[i].visitor.peer), text) == 0;
-        sim_peer_forget(members[i].visitor.peer);
+        hits += strcmp(sim_peer_text(members[i].pair.peer), text) == 0;
+        sim_peer_forget(members[i].pair.peer);
     }
     return hits;
 }
@@ -113,7 +112,7 @@ Test(flush, an_idle_loop_sends_nothing_and_sleeps)
     settle();
     uint64_t before = sends();
     uint64_t waits = sim_count(sim, SIM_POLL_WAIT);
-    stage_pass(60 * NS_PER_SECOND);
+    fixture_pass(60 * NS_PER_SECOND);
     cr_assert_eq(sends(), before);
     cr_assert_eq(sim_count(sim, SIM_POLL_WAIT) - waits, 1);
 }
@@ -125,15 +124,15 @@ Test(flush, descriptors_are_registered_once)
     char line[1001];
     memset(line, 'x', 1000);
     line[1000] = '\0';
-    sim_peer_stall(members[3].visitor.peer);
+    sim_peer_stall(members[3].pair.peer);
     for (int i = 0; i < 300; i++) {
         say(&room, line);
         settle();
     }
-    cr_assert(members[3].visitor.stream.outbox.blocked);
-    sim_peer_resume(members[3].visitor.peer);
+    cr_assert(members[3].pair.stream.outbox.blocked);
+    sim_peer_resume(members[3].pair.peer);
     settle();
-    cr_assert_eq(sim_peer_text_bytes(members[3].visitor.peer), 300 * 1000);
+    cr_assert_eq(sim_peer_text_bytes(members[3].pair.peer), 300 * 1000);
     cr_assert_eq(sim_count(sim, SIM_POLL_ADD), registered);
 }
 
@@ -142,20 +141,20 @@ Test(flush, a_blocked_member_is_passed_over_until_its_socket_is_writable)
     static char much[200 * 1024];
     struct member *stalled = &members[3];
     fill(&room, 10);
-    sim_peer_stall(stalled->visitor.peer);
+    sim_peer_stall(stalled->pair.peer);
     memset(much, 'x', sizeof(much));
-    cr_assert_eq(stream_write(&stalled->visitor.stream, much, sizeof(much)), 0);
+    cr_assert_eq(stream_write(&stalled->pair.stream, much, sizeof(much)), 0);
     settle();
-    cr_assert(stalled->visitor.stream.outbox.blocked);
+    cr_assert(stalled->pair.stream.outbox.blocked);
     uint64_t before = sends();
     for (int i = 0; i < 20; i++) {
         say(&room, "hello\n");
         settle();
     }
     cr_assert_eq(sends() - before, 20 * 9, "nobody tries in vain");
-    sim_peer_resume(stalled->visitor.peer);
+    sim_peer_resume(stalled->pair.peer);
     settle();
-    cr_assert_eq(sim_peer_text_bytes(stalled->visitor.peer), sizeof(much) + 20 * 6);
+    cr_assert_eq(sim_peer_text_bytes(stalled->pair.peer), sizeof(much) + 20 * 6);
 }
 
 /* --- slices --- */
@@ -193,7 +192,7 @@ Test(flush, lines_that_arrive_between_slices_ride_on_the_sends_not_yet_made)
     fill(&room, 200);
     uint64_t before = sends();
     say(&room, "1\n");
-    stage_turn();
+    fixture_turn();
     say(&room, "2\n");
     settle();
     cr_assert_eq(sends() - before, FLUSH_FIRST_SENDS + 200);
@@ -205,7 +204,7 @@ Test(flush, an_append_has_all_members_served_again)
     fill(&room, 200);
     say(&room, "0\n");
     for (char digit = '1'; digit <= '9'; digit++) {
-        stage_turn();
+        fixture_turn();
         say(&room, (char[]){digit, '\n', '\0'});
     }
     settle();
@@ -216,11 +215,11 @@ Test(flush, own_entries_are_sent_in_their_turn_whatever_waits)
 {
     fill(&room, MEMBERS);
     say(&room, "hello\n");
-    stage_turn();
-    struct stream *last = &members[MEMBERS - 1].visitor.stream;
+    fixture_turn();
+    struct stream *last = &members[MEMBERS - 1].pair.stream;
     cr_assert_eq(stream_write(last, "pong\n", 5), 0);
-    stage_turn();
-    visitor_heard(&members[MEMBERS - 1].visitor, "hello\npong\n");
+    fixture_turn();
+    stream_pair_heard(&members[MEMBERS - 1].pair, "hello\npong\n");
     settle();
 }
 
@@ -231,7 +230,7 @@ Test(flush, busy_rooms_take_turns)
     say(&room, "room\n");
     say(&other, "other\n");
     for (int turn = 0; turn < 3; turn++)
-        stage_turn();
+        fixture_turn();
     cr_assert_eq(room.left, 400 - FLUSH_FIRST_SENDS - FLUSH_SLICE_SENDS);
     cr_assert_eq(other.left, 400 - FLUSH_SLICE_SENDS);
     settle();
@@ -244,11 +243,11 @@ Test(flush, a_small_room_does_not_wait_for_a_vast_one)
     fill(&room, 900);
     fill(&other, 10);
     say(&room, "room\n");
-    stage_turn();
+    fixture_turn();
     say(&other, "other\n");
-    stage_turn();
-    stage_turn();
-    stage_turn();
+    fixture_turn();
+    fixture_turn();
+    fixture_turn();
     cr_assert_eq(heard(900, 10, "other\n"), 10);
     settle();
 }
@@ -259,16 +258,16 @@ Test(flush, a_turn_looks_at_so_many_members_and_no_more)
 {
     static struct subscriber subscribers[VAST];
     fill(&other, 1);
-    struct outbox *outbox = &members[0].visitor.stream.outbox;
+    struct outbox *outbox = &members[0].pair.stream.outbox;
     for (int i = 0; i < VAST; i++)
         cr_assert_eq(broadcast_subscribe(&room, &subscribers[i], outbox), 0);
     outbox->blocked = true;
     say(&room, "hello\n");
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(room.left, VAST - FLUSH_SLICE_LOOKS);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(room.left, VAST - 2 * FLUSH_SLICE_LOOKS);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(room.left, 0);
     cr_assert_not(list_linked(&room.pass));
     outbox_kill(outbox, &visitors_hub);
@@ -284,9 +283,9 @@ static void stop_in_the_middle(void)
     fill(&room, 300);
     fill(&other, 1);
     say(&room, "1\n");
-    stage_turn();
+    fixture_turn();
     say(&room, "2\n");
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(room.position, 272);
     cr_assert_eq(room.left, 44);
 }
@@ -296,7 +295,7 @@ Test(flush, somebody_who_joins_costs_nobody_a_line)
     /* A newcomer stands at the end of the array, between the two parts. */
     static struct subscriber newcomer;
     stop_in_the_middle();
-    struct outbox *outbox = &members[300].visitor.stream.outbox;
+    struct outbox *outbox = &members[300].pair.stream.outbox;
     cr_assert_eq(broadcast_subscribe(&room, &newcomer, outbox), 0);
     settle();
     cr_assert_eq(heard(0, 300, "1\n2\n"), 300);
@@ -316,7 +315,7 @@ static unsigned expected[MEMBERS]; /* lines said while it was in */
 
 static bool is_subscribed(const struct member *member)
 {
-    return member->visitor.stream.outbox.subscribers;
+    return member->pair.stream.outbox.subscribers;
 }
 
 static bool is_in(const struct member *member)
@@ -327,7 +326,7 @@ static bool is_in(const struct member *member)
 /* One who is out comes in, one who is in leaves; one who is leaving stays until all was shown. */
 static void move_somebody(struct member *member)
 {
-    struct outbox *outbox = &member->visitor.stream.outbox;
+    struct outbox *outbox = &member->pair.stream.outbox;
     if (is_in(member))
         broadcast_end(&member->subscriber);
     else if (!is_subscribed(member))
@@ -345,21 +344,21 @@ static void nobody_misses_a_line(uint64_t seed)
 {
     uint64_t dice = seed;
     for (int step = 0; step < 400; step++) {
-        unsigned choice = stage_random(&dice, 10);
+        unsigned choice = fixture_random(&dice, 10);
         if (choice < 2)
             say_to_all();
         else if (choice < 4)
-            stage_turn();
+            fixture_turn();
         else
-            move_somebody(&members[stage_random(&dice, member_count)]);
+            move_somebody(&members[fixture_random(&dice, member_count)]);
         broadcast_check(&room);
     }
     settle();
     for (unsigned i = 0; i < member_count; i++) {
-        must(sim_peer_text_bytes(members[i].visitor.peer) == 5 * (size_t)expected[i],
+        must(sim_peer_text_bytes(members[i].pair.peer) == 5 * (size_t)expected[i],
              "seed %ju: member %u misses lines", (uintmax_t)seed, i);
         expected[i] = 0;
-        sim_peer_forget(members[i].visitor.peer);
+        sim_peer_forget(members[i].pair.peer);
     }
 }
 
@@ -382,15 +381,15 @@ static void tell_witness(struct subscriber *subscriber)
 
 Test(flush, what_a_rule_writes_is_not_slept_over)
 {
-    const struct hub_rules rules = {.ended = tell_witness};
+    const struct fanout_rules rules = {.ended = tell_witness};
     visitors_hub.rules = &rules;
     fill(&room, 2);
-    witness = &members[0].visitor.stream;
+    witness = &members[0].pair.stream;
     say(&room, "bye\n");
     broadcast_end(&members[1].subscriber);
-    stage_turn();
+    fixture_turn();
     cr_assert(loop.flush_pending, "the next turn doesn't wait");
     settle();
-    visitor_heard(&members[0].visitor, "bye\ngone\n");
-    visitors_hub.rules = &(const struct hub_rules){0};
+    stream_pair_heard(&members[0].pair, "bye\ngone\n");
+    visitors_hub.rules = &(const struct fanout_rules){0};
 }

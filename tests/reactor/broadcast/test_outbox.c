@@ -5,27 +5,27 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/audience.h"
+#include "tests/support/receivers.h"
 
 static struct outbox outbox;
 
 static void open_outbox(void)
 {
-    audience_open();
+    receivers_open();
     outbox_init(&outbox, 7);
 }
 
 static void close_outbox(void)
 {
-    outbox_release(&outbox, &hub);
-    audience_close();
+    outbox_release(&outbox, &fanout);
+    receivers_close();
 }
 
 TestSuite(outbox, .init = open_outbox, .fini = close_outbox);
 
 static int write_text(enum outbox_kind kind, const char *text)
 {
-    return outbox_write(&outbox, &hub, kind, text, strlen(text));
+    return outbox_write(&outbox, &fanout, kind, text, strlen(text));
 }
 
 /* The queue as a text: "4'pong' 6'hi'", the number before each entry its sequence. */
@@ -48,9 +48,9 @@ static const char *queued(void)
 
 Test(outbox, entries_wait_in_the_order_they_were_written)
 {
-    hub.sequence = 4;
+    fanout.sequence = 4;
     cr_assert_eq(write_text(OUTBOX_ANSWER, "pong"), 0);
-    hub.sequence = 6;
+    fanout.sequence = 6;
     cr_assert_eq(write_text(OUTBOX_MESSAGE, "hi"), 0);
     cr_assert_eq(write_text(OUTBOX_ANSWER, "ok"), 0);
     cr_assert_str_eq(queued(), "4'pong' 6'hi' 6'ok'");
@@ -58,7 +58,7 @@ Test(outbox, entries_wait_in_the_order_they_were_written)
 
 Test(outbox, answers_in_a_row_are_one_entry)
 {
-    hub.sequence = 4;
+    fanout.sequence = 4;
     cr_assert_eq(write_text(OUTBOX_ANSWER, "one "), 0);
     cr_assert_eq(write_text(OUTBOX_ANSWER, "two "), 0);
     cr_assert_eq(write_text(OUTBOX_ANSWER, "three"), 0);
@@ -67,7 +67,7 @@ Test(outbox, answers_in_a_row_are_one_entry)
     outbox_consume(&outbox, strlen("one "));
     cr_assert_eq(write_text(OUTBOX_ANSWER, "pong"), 0);
     cr_assert_str_eq(queued(), "0'two three' 4'pong'", "what is begun stays by itself");
-    hub.sequence = 5;
+    fanout.sequence = 5;
     cr_assert_eq(write_text(OUTBOX_ANSWER, "after a line"), 0);
     cr_assert_str_eq(queued(), "0'two three' 4'pong' 5'after a line'");
 }
@@ -77,7 +77,7 @@ Test(outbox, kinds_are_counted_apart)
     cr_assert_eq(write_text(OUTBOX_ANSWER, "pong"), 0);
     cr_assert_eq(write_text(OUTBOX_MESSAGE, "hi"), 0);
     cr_assert_eq(write_text(OUTBOX_ANSWER, "ok"), 0);
-    cr_assert_eq(outbox_keep_rest(&outbox, &hub, "rest!", 5), 0);
+    cr_assert_eq(outbox_keep_rest(&outbox, &fanout, "rest!", 5), 0);
     cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], 6);
     cr_assert_eq(outbox.waiting_bytes[OUTBOX_MESSAGE], 2);
     cr_assert_eq(outbox.waiting_bytes[OUTBOX_REST], 5);
@@ -90,9 +90,9 @@ Test(outbox, kinds_are_counted_apart)
 
 Test(outbox, what_was_begun_goes_before_everything)
 {
-    hub.sequence = 4;
+    fanout.sequence = 4;
     cr_assert_eq(write_text(OUTBOX_ANSWER, "abcdef"), 0);
-    hub.sequence = 5;
+    fanout.sequence = 5;
     cr_assert_eq(write_text(OUTBOX_ANSWER, "next"), 0);
     outbox_consume(&outbox, 2);
     cr_assert_str_eq(queued(), "0'cdef' 5'next'");
@@ -104,12 +104,12 @@ Test(outbox, what_was_begun_goes_before_everything)
 
 Test(outbox, the_rest_of_a_line_goes_before_everything)
 {
-    hub.sequence = 4;
-    cr_assert_eq(outbox_keep_rest(&outbox, &hub, "first", 5), 0);
+    fanout.sequence = 4;
+    cr_assert_eq(outbox_keep_rest(&outbox, &fanout, "first", 5), 0);
     outbox_consume(&outbox, 5);
     cr_assert_str_eq(queued(), "");
     cr_assert_eq(write_text(OUTBOX_ANSWER, "next"), 0);
-    cr_assert_eq(outbox_keep_rest(&outbox, &hub, "rest", 4), 0);
+    cr_assert_eq(outbox_keep_rest(&outbox, &fanout, "rest", 4), 0);
     cr_assert_str_eq(queued(), "0'rest' 4'next'");
 }
 
@@ -132,18 +132,18 @@ Test(outbox, an_entry_can_be_cut_anywhere_and_again)
 Test(outbox, a_write_has_the_next_flush_look_at_it_once)
 {
     cr_assert_eq(write_text(OUTBOX_ANSWER, ""), 0);
-    cr_assert(list_empty(&hub.dirty), "nothing was written");
+    cr_assert(list_empty(&fanout.dirty), "nothing was written");
     cr_assert_eq(write_text(OUTBOX_ANSWER, "a"), 0);
     cr_assert_eq(write_text(OUTBOX_ANSWER, "b"), 0);
-    cr_assert_eq(list_pop(&hub.dirty), &outbox.dirty);
-    cr_assert(list_empty(&hub.dirty));
+    cr_assert_eq(list_pop(&fanout.dirty), &outbox.dirty);
+    cr_assert(list_empty(&fanout.dirty));
 }
 
 Test(outbox, a_lost_connection_is_owed_nothing)
 {
     outbox.blocked = true;
     cr_assert_eq(write_text(OUTBOX_ANSWER, "abc"), 0);
-    outbox_kill(&outbox, &hub);
+    outbox_kill(&outbox, &fanout);
     cr_assert(outbox.dead);
     cr_assert_not(outbox.blocked, "there is nothing it could wait for");
     cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], 0);
@@ -154,7 +154,7 @@ Test(outbox, a_lost_connection_is_owed_nothing)
 
 Test(outbox, without_memory_it_is_as_it_was)
 {
-    hub.sequence = 4;
+    fanout.sequence = 4;
     door.fail_at = 1;
     cr_assert_eq(write_text(OUTBOX_ANSWER, "abc"), -ENOMEM);
     cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], 0);
@@ -163,9 +163,9 @@ Test(outbox, without_memory_it_is_as_it_was)
     char large[2000];
     memset(large, 'x', sizeof(large));
     door.fail_at = door.allocations + 1;
-    cr_assert_eq(outbox_write(&outbox, &hub, OUTBOX_MESSAGE, large, sizeof(large)), -ENOMEM);
+    cr_assert_eq(outbox_write(&outbox, &fanout, OUTBOX_MESSAGE, large, sizeof(large)), -ENOMEM);
     door.fail_at = door.allocations + 1;
-    cr_assert_eq(outbox_keep_rest(&outbox, &hub, large, sizeof(large)), -ENOMEM);
+    cr_assert_eq(outbox_keep_rest(&outbox, &fanout, large, sizeof(large)), -ENOMEM);
     cr_assert_eq(outbox.waiting_bytes[OUTBOX_MESSAGE], 0);
     cr_assert_eq(outbox.waiting_bytes[OUTBOX_REST], 0);
     cr_assert_str_eq(queued(), "4'abc'");
@@ -178,7 +178,7 @@ static bool keep_rest_failing(size_t nth, size_t rest_bytes)
     memset(rest, 'r', sizeof(rest));
     cr_assert_eq(write_text(OUTBOX_ANSWER, "abc"), 0);
     door.fail_at = door.allocations + nth;
-    int rc = outbox_keep_rest(&outbox, &hub, rest, rest_bytes);
+    int rc = outbox_keep_rest(&outbox, &fanout, rest, rest_bytes);
     door.fail_at = 0;
     if (rc < 0)
         cr_assert_str_eq(queued(), "0'abc'");

@@ -16,10 +16,10 @@
 static void open_with_debug_off(void)
 {
     cr_assert_eq(unsetenv("REACTOR_DEBUG"), 0);
-    stage_open();
+    fixture_open();
 }
 
-TestSuite(debug, .init = open_with_debug_off, .fini = stage_close);
+TestSuite(debug, .init = open_with_debug_off, .fini = fixture_close);
 
 static char told[256];
 static unsigned told_count;
@@ -62,7 +62,7 @@ static void call_for(int64_t duration_ns)
     struct callback callback = {.run = run_slowly, .name = "slow"};
     takes_ns = duration_ns;
     loop_call_soon(&loop, &callback);
-    stage_turn();
+    fixture_turn();
 }
 
 Test(debug, the_environment_switches_it_on_unless_empty_or_0)
@@ -150,8 +150,8 @@ static struct sluggard *start_sluggard(const char *name)
     cr_assert_not_null(sluggard);
     event_init(&sluggard->event);
     sluggard->frame = (struct frame){0};
-    cr_assert_eq(task_group_spawn(&cast, &sluggard->task, name, sluggard_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &sluggard->task, name, sluggard_step), 0);
+    fixture_settle();
     return sluggard;
 }
 
@@ -161,7 +161,7 @@ Test(debug, one_slow_callback_is_reported_with_name_site_and_duration)
 
     switch_on();
     event_set(&sluggard->event);
-    stage_settle();
+    fixture_settle();
     cr_assert_str_eq(told, "ann at event_wait(task, &self->event) took 250 ms");
     cr_assert_eq(told_count, 1);
     free(sluggard);
@@ -173,10 +173,10 @@ Test(debug, a_slow_first_step_is_reported_from_its_start)
     takes_ns = NS_PER_SECOND;
     struct actor actor = {.call = sleep_slowly};
     actor_start(&actor, "bob");
-    stage_settle();
+    fixture_settle();
     cr_assert_str_eq(told, "bob at start took 1000 ms");
     cr_assert_eq(told_count, 1);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
 }
 
 /* A step that awaits the sluggard's. */
@@ -211,11 +211,11 @@ Test(debug, of_steps_that_await_each_other_the_innermost_await_is_named)
     struct outer outer = {.rc = 0};
 
     event_init(&outer.inner.event);
-    cr_assert_eq(task_group_spawn(&cast, &outer.task, "ann", outer_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &outer.task, "ann", outer_step), 0);
+    fixture_settle();
     switch_on();
     event_set(&outer.inner.event);
-    stage_settle();
+    fixture_settle();
     cr_assert_str_eq(told, "ann at event_wait(task, &self->event) took 250 ms");
 }
 
@@ -228,7 +228,7 @@ Test(debug, a_name_that_is_too_long_is_cut)
     switch_on();
     takes_ns = NS_PER_SECOND;
     loop_call_soon(&loop, &callback);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(strspn(told, "x"), DEBUG_NAME_BYTES - 1);
 }
 
@@ -243,12 +243,12 @@ static void release_slowly(struct task_group *group, struct task *task)
 
 Test(debug, a_slow_release_is_reported_under_the_name_that_it_freed)
 {
-    cast.release = release_slowly;
+    actor_group.release = release_slowly;
     struct sluggard *sluggard = start_sluggard(strdup("ann"));
 
     switch_on();
     event_set(&sluggard->event);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(told_count, 2);
     cr_assert_str_eq(told, "ann at start took 300 ms");
 }
@@ -271,12 +271,12 @@ static unsigned reads_of_two_callbacks(void)
     real_monotonic_ns = sim_door(sim)->monotonic_ns;
     sim_door(sim)->monotonic_ns = counted_monotonic_ns;
     clock_reads = 0;
-    stage_turn();
+    fixture_turn();
     unsigned reads_of_none = clock_reads;
     loop_call_soon(&loop, &a);
     loop_call_soon(&loop, &b);
     clock_reads = 0;
-    stage_turn();
+    fixture_turn();
     sim_door(sim)->monotonic_ns = real_monotonic_ns;
     return clock_reads - reads_of_none;
 }
@@ -305,7 +305,7 @@ static void call_what_has_no_name(void)
 
     switch_on();
     loop_call_soon(&loop, &callback);
-    stage_turn();
+    fixture_turn();
 }
 
 Test(debug, who_gives_no_name_is_told)

@@ -9,7 +9,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 static struct sys *door;
 static int (*real_poll_wait)(struct sys *, int, struct sys_event *, int, int64_t);
@@ -26,13 +26,13 @@ static int seen_poll_wait(struct sys *sys, int poll, struct sys_event *events, i
 
 static void open_door(void)
 {
-    stage_open();
+    fixture_open();
     door = sim_door(sim);
     real_poll_wait = door->poll_wait;
     door->poll_wait = seen_poll_wait;
 }
 
-TestSuite(loop, .init = open_door, .fini = stage_close);
+TestSuite(loop, .init = open_door, .fini = fixture_close);
 
 /* A timer (and so a callback) that writes its letter down, and then does what it is told. */
 struct note {
@@ -92,7 +92,7 @@ Test(loop, callbacks_run_in_the_order_in_which_they_were_made_ready)
     soon(&a);
     soon(&c);
     expect_notes("");
-    stage_turn();
+    fixture_turn();
     expect_notes("bac");
 }
 
@@ -102,12 +102,12 @@ Test(loop, a_callback_that_is_asked_twice_runs_once)
 
     soon(&a);
     soon(&a);
-    stage_turn();
+    fixture_turn();
     expect_notes("a");
-    stage_turn();
+    fixture_turn();
     expect_notes("");
     soon(&a);
-    stage_turn();
+    fixture_turn();
     expect_notes("a");
 }
 
@@ -120,12 +120,12 @@ Test(loop, callbacks_made_ready_by_a_batch_run_in_the_next)
     b.then = soon; /* for ever */
     soon(&a);
     soon(&b);
-    stage_turn();
+    fixture_turn();
     expect_notes("ab");
-    stage_turn();
+    fixture_turn();
     expect_notes("cb");
     loop_stop(&loop, &b.timer);
-    stage_turn();
+    fixture_turn();
     expect_notes("");
 }
 
@@ -144,15 +144,15 @@ Test(loop, who_has_to_be_first_comes_before_all_who_are_ready)
     first(&c);
     first(&d);
     soon(&c);
-    stage_turn();
+    fixture_turn();
     expect_notes("bcda");
     first(&a);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, 0);
     expect_notes("a");
     first(&a);
     loop_stop(&loop, &a.timer);
-    stage_turn();
+    fixture_turn();
     expect_notes("");
 }
 
@@ -165,7 +165,7 @@ Test(loop, a_stopped_callback_leaves_the_batch_that_is_running)
     soon(&c);
     loop_stop(&loop, &b.timer);
     loop_stop(&loop, &b.timer);
-    stage_turn();
+    fixture_turn();
     expect_notes("ac");
 }
 
@@ -173,7 +173,7 @@ Test(loop, a_stopped_callback_leaves_the_batch_that_is_running)
 
 Test(loop, with_nothing_to_do_the_wait_has_no_end)
 {
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, TIME_NEVER);
 }
 
@@ -184,11 +184,11 @@ Test(loop, the_wait_is_0_while_anything_is_runnable)
     a.then = other_soon;
     a.other = &b;
     soon(&a);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, 0, "a is ready before the turn");
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, 0, "b was made ready by a");
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, TIME_NEVER);
 }
 
@@ -206,11 +206,11 @@ Test(loop, the_wait_ends_with_the_nearest_timer)
     loop_call_at(&loop, &near.timer, loop.now_ns + 10 * NS_PER_MS);
     slow.then = is_slow;
     soon(&slow);
-    stage_turn();
-    stage_turn();
+    fixture_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, 7 * NS_PER_MS, "less what the callbacks of the last turn took");
     loop_stop(&loop, &near.timer);
-    stage_turn();
+    fixture_turn();
     cr_assert_leq(asked_ns, 37 * NS_PER_MS);
     loop_stop(&loop, &far.timer);
 }
@@ -222,8 +222,8 @@ Test(loop, a_timer_that_became_due_meanwhile_is_not_waited_for)
     loop_call_at(&loop, &due.timer, loop.now_ns + 2 * NS_PER_MS);
     slow.then = is_slow;
     soon(&slow);
-    stage_turn();
-    stage_turn();
+    fixture_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, 0);
     expect_notes("sd");
 }
@@ -244,7 +244,7 @@ Test(loop, a_wait_that_fails_is_told_to_the_caller)
     cr_assert_eq(loop_run_once(&loop), -EBADF);
     expect_notes("");
     door->poll_wait = real_poll_wait;
-    stage_turn();
+    fixture_turn();
     expect_notes("a");
 }
 
@@ -266,7 +266,7 @@ Test(loop, timers_run_in_the_order_of_their_deadlines_and_never_early)
     loop_call_at(&loop, &a.timer, begun_ns + 20 * NS_PER_MS);
     loop_call_at(&loop, &b.timer, begun_ns + 10 * NS_PER_MS + 1);
     loop_call_at(&loop, &c.timer, begun_ns + 20 * NS_PER_MS);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     expect_notes("bac");
     cr_assert_eq(b.ran_ns, begun_ns + 11 * NS_PER_MS);
     cr_assert_eq(a.ran_ns, begun_ns + 20 * NS_PER_MS);
@@ -279,12 +279,12 @@ Test(loop, starting_a_running_timer_moves_it)
 
     loop_call_at(&loop, &a.timer, begun_ns + 10 * NS_PER_MS);
     loop_call_at(&loop, &a.timer, begun_ns + 20 * NS_PER_MS);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     expect_notes("a");
     cr_assert_eq(a.ran_ns, begun_ns + 20 * NS_PER_MS);
     loop_call_at(&loop, &a.timer, loop.now_ns + NS_PER_MS);
     loop_call_at(&loop, &a.timer, TIME_NEVER);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     expect_notes("");
 }
 
@@ -302,9 +302,9 @@ Test(loop, a_timer_that_is_due_can_still_be_moved)
     a.other = &b;
     loop_call_at(&loop, &a.timer, begun_ns + 10 * NS_PER_MS);
     loop_call_at(&loop, &b.timer, begun_ns + 10 * NS_PER_MS);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     expect_notes("a");
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     expect_notes("b");
     cr_assert_eq(b.ran_ns, begun_ns + 15 * NS_PER_MS);
 }
@@ -322,7 +322,7 @@ Test(loop, a_timer_that_is_due_can_still_be_stopped)
     a.other = &b;
     loop_call_at(&loop, &a.timer, loop.now_ns + 10 * NS_PER_MS);
     loop_call_at(&loop, &b.timer, loop.now_ns + 10 * NS_PER_MS);
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     expect_notes("a");
 }
 
@@ -337,10 +337,10 @@ Test(loop, a_timer_may_start_itself_again)
 
     a.then = restart;
     loop_call_at(&loop, &a.timer, loop.now_ns + 10 * NS_PER_MS);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     expect_notes("aaa");
     loop_stop(&loop, &a.timer);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     expect_notes("");
 }
 
@@ -371,13 +371,13 @@ Test(loop, hooks_run_in_their_order_when_the_batch_is_done)
     loop_add_hook(&loop, &first.hook);
     loop_add_hook(&loop, &second.hook);
     soon(&a);
-    stage_turn();
+    fixture_turn();
     expect_notes("a12");
-    stage_turn();
+    fixture_turn();
     expect_notes("12");
     loop_remove_hook(&first.hook);
     loop_remove_hook(&first.hook);
-    stage_turn();
+    fixture_turn();
     expect_notes("2");
     loop_remove_hook(&second.hook);
 }
@@ -389,13 +389,13 @@ Test(loop, a_hook_with_more_to_do_keeps_the_wait_0)
 
     loop_add_hook(&loop, &busy.hook);
     loop_add_hook(&loop, &idle.hook);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, TIME_NEVER);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, 0);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, 0);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, TIME_NEVER);
     expect_notes("12121212");
     loop_remove_hook(&busy.hook);
@@ -409,8 +409,8 @@ Test(loop, a_hook_may_take_itself_off)
 
     loop_add_hook(&loop, &once.hook);
     loop_add_hook(&loop, &always.hook);
-    stage_turn();
-    stage_turn();
+    fixture_turn();
+    fixture_turn();
     expect_notes("122");
     loop_remove_hook(&always.hook);
 }
@@ -430,7 +430,7 @@ Test(loop, what_is_reaped_runs_after_the_flush_of_the_same_turn)
     a.other = &reaped;
     soon(&a);
     soon(&b);
-    stage_turn();
+    fixture_turn();
     expect_notes("ab1r");
     loop_remove_hook(&hook.hook);
 }
@@ -446,15 +446,15 @@ Test(loop, what_the_reap_phase_produces_is_flushed_without_waiting)
     reaped.then = reap_other;
     reaped.other = &again;
     soon(&a);
-    stage_turn();
+    fixture_turn();
     expect_notes("a1r");
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, 0);
     expect_notes("1s");
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, 0);
     expect_notes("1");
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(asked_ns, TIME_NEVER);
     loop_remove_hook(&hook.hook);
 }
@@ -465,7 +465,7 @@ Test(loop, every_turn_has_its_number_its_time_and_its_read_budget)
 
     loop.read_budget_bytes = 0;
     sim_advance(sim, 5);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(loop.turn, turn + 1);
     cr_assert_eq(loop.now_ns, sim_now_ns(sim));
     cr_assert_eq(loop.read_budget_bytes, LOOP_READ_BUDGET_BYTES);

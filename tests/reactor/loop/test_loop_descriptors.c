@@ -8,17 +8,17 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 static struct sys *door;
 
 static void open_door(void)
 {
-    stage_open();
+    fixture_open();
     door = sim_door(sim);
 }
 
-TestSuite(loop_descriptors, .init = open_door, .fini = stage_close);
+TestSuite(loop_descriptors, .init = open_door, .fini = fixture_close);
 
 static char notes[64];
 
@@ -65,13 +65,13 @@ Test(loop_descriptors, an_event_is_noted_in_the_level_before_notify_is_called)
     struct watched watched = {.letter = 'w'};
 
     watch(&watched, 7777);
-    stage_turn();
+    fixture_turn();
     expect_notes("");
     sim_connect(sim, "127.0.0.1:7777");
-    stage_turn();
+    fixture_turn();
     expect_notes("w");
     cr_assert(watched.ready & SYS_READABLE);
-    stage_turn();
+    fixture_turn();
     expect_notes("");
     cr_assert(watched.descriptor.ready & SYS_READABLE, "only its user clears the level");
     loop_close(&loop, &watched.descriptor);
@@ -104,7 +104,7 @@ Test(loop_descriptors, events_add_to_the_level)
     said[1] = event_of(&watched.descriptor, SYS_HANGUP);
     said_count = 2;
     door->poll_wait = scripted_poll_wait;
-    stage_turn();
+    fixture_turn();
     expect_notes("ww");
     cr_assert_eq(watched.ready, SYS_READABLE | SYS_HANGUP);
     loop_close(&loop, &watched.descriptor);
@@ -120,14 +120,14 @@ Test(loop_descriptors, an_event_of_an_older_generation_is_dropped)
     loop_close(&loop, &older.descriptor);
     said_count = 1;
     door->poll_wait = scripted_poll_wait;
-    stage_turn();
+    fixture_turn();
     expect_notes("");
 
     watch(&newer, 7777);
     cr_assert_eq(newer.descriptor.fd, number, "the number is in use again");
     said[1] = event_of(&newer.descriptor, SYS_WRITABLE);
     said_count = 2;
-    stage_turn();
+    fixture_turn();
     expect_notes("n");
     cr_assert_eq(newer.ready, SYS_WRITABLE);
     loop_close(&loop, &newer.descriptor);
@@ -139,7 +139,7 @@ Test(loop_descriptors, an_event_of_a_number_that_was_never_watched_is_dropped)
     said[1] = (struct sys_event){.key = UINT64_MAX, .ready = SYS_READABLE};
     said_count = 2;
     door->poll_wait = scripted_poll_wait;
-    stage_turn();
+    fixture_turn();
     expect_notes("");
 }
 
@@ -154,7 +154,7 @@ Test(loop_descriptors, a_closed_descriptor_is_closed_once_and_told_nothing)
     cr_assert_eq(sim_open_descriptors(sim), open_before);
     cr_assert_eq(watched.descriptor.fd, -1);
     loop_close(&loop, &watched.descriptor);
-    stage_turn();
+    fixture_turn();
     expect_notes("");
 }
 
@@ -167,7 +167,7 @@ Test(loop_descriptors, a_forgotten_descriptor_is_the_callers_again)
     cr_assert_eq(loop_forget(&loop, &watched.descriptor), number);
     cr_assert_eq(watched.descriptor.fd, -1);
     sim_connect(sim, "127.0.0.1:7777");
-    stage_turn();
+    fixture_turn();
     expect_notes("");
     cr_assert_eq(door->close(door, number), 0, "it was still open");
 }
@@ -234,7 +234,7 @@ Test(loop_descriptors, what_events_make_ready_runs_before_timers)
     cr_assert_eq(loop_watch(&loop, &watched.descriptor, open_socket(7777), call_soon), 0);
     sim_connect(sim, "127.0.0.1:7777");
     loop_call_at(&loop, &timer, loop.now_ns);
-    stage_turn();
+    fixture_turn();
     expect_notes("et");
     loop_close(&loop, &watched.descriptor);
 }

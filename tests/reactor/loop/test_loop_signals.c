@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-TestSuite(loop_signals, .init = stage_open, .fini = stage_close);
+TestSuite(loop_signals, .init = fixture_open, .fini = fixture_close);
 
 static struct signals signals;
 static int seen[8];
@@ -46,11 +46,11 @@ static int open_on(struct loop *where, void (*on_signal)(struct signals *, int))
 Test(loop_signals, a_signal_arrives_as_a_callback)
 {
     cr_assert_eq(open_on(&loop, see), 0);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(seen_count, 0);
     for (int i = 0; i < 3; i++) {
         sim_raise(sim, SIGTERM);
-        stage_settle();
+        fixture_settle();
         cr_assert_eq(seen_count, i + 1);
         cr_assert_eq(seen[i], SIGTERM);
     }
@@ -63,7 +63,7 @@ Test(loop_signals, every_pending_signal_is_read_and_equal_ones_merge)
     sim_raise(sim, SIGTERM);
     sim_raise(sim, SIGHUP);
     sim_raise(sim, SIGTERM);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(seen_count, 2);
     cr_assert_eq(seen[0] + seen[1], SIGTERM + SIGHUP);
     cr_assert_eq(signals.descriptor.ready, 0, "the level is cleared with the last one");
@@ -75,7 +75,7 @@ Test(loop_signals, they_may_be_closed_while_one_is_handled)
     cr_assert_eq(open_on(&loop, see_and_close), 0);
     sim_raise(sim, SIGTERM);
     sim_raise(sim, SIGHUP);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(seen_count, 1, "the other one is dropped");
     signals_close(&signals);
     cr_assert_eq(open_on(&loop, see), 0, "the process' mask is free again");
@@ -86,11 +86,11 @@ Test(loop_signals, one_that_is_under_way_when_they_are_closed_is_dropped)
 {
     cr_assert_eq(open_on(&loop, see), 0);
     sim_raise(sim, SIGTERM);
-    stage_turn();
+    fixture_turn();
     loop_call_soon(&loop, &signals.callback);
     signals_close(&signals);
     cr_assert_not(list_linked(&signals.callback.node), "its memory may go away now");
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(seen_count, 1);
 }
 
@@ -103,7 +103,7 @@ Test(loop_signals, only_one_may_be_open_at_a_time)
     cr_assert_eq(signals_open(&second, &loop, "second", &set, see), -EBUSY);
     signals_close(&second);
     sim_raise(sim, SIGTERM);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(seen_count, 1);
     signals_close(&signals);
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "reactor/net/listener.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-static struct hub hub;
+static struct fanout fanout;
 static struct listener listener;
 
 /* A task that connects, and holds what came of it. */
@@ -38,7 +38,7 @@ static struct sys_address at(const char *host, uint16_t port)
 
 static int connects(struct task *task, struct caller *self)
 {
-    int rc = stream_connect(task, &self->connect, &self->stream, &hub);
+    int rc = stream_connect(task, &self->connect, &self->stream, &fanout);
     if (rc == TASK_PENDING && self->first_words) {
         cr_assert_eq(stream_write(&self->stream, self->first_words, strlen(self->first_words)), 0);
         self->first_words = NULL;
@@ -65,15 +65,15 @@ static int caller_step(struct task *task)
 static void start(void)
 {
     caller.connect.address = at("127.0.0.1", 7007);
-    cr_assert_eq(task_group_spawn(&cast, &caller.task, "caller", caller_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &caller.task, "caller", caller_step), 0);
+    fixture_settle();
 }
 
 static void open_all(void)
 {
     struct sys_address address;
-    stage_open();
-    stream_hub_init(&hub, &loop, NULL);
+    fixture_open();
+    stream_fanout_init(&fanout, &loop, NULL);
     address = at("127.0.0.1", 7007);
     cr_assert_eq(listener_open(&listener, &loop, &address), 0);
 }
@@ -84,15 +84,15 @@ static void close_all(void)
     if (caller.connected)
         stream_close(&caller.stream);
     listener_close(&listener);
-    stream_hub_release(&hub);
-    stage_settle();
-    stage_close();
+    stream_fanout_release(&fanout);
+    fixture_settle();
+    fixture_close();
 }
 
 /* The descriptor of whoever waits at the listener, and who that is. */
 static int accepted(struct sys_address *peer)
 {
-    stage_settle();
+    fixture_settle();
     int fd = loop.sys->accept(loop.sys, listener.descriptor.fd, peer);
     cr_assert_geq(fd, 0);
     return fd;
@@ -109,8 +109,8 @@ Test(connect, answers_0_and_the_stream_is_connected)
     cr_assert(caller.connected);
     int fd = accepted(&peer);
     cr_assert_eq(stream_write(&caller.stream, "hello", 5), 0);
-    stage_settle();
-    stage_settle();
+    fixture_settle();
+    fixture_settle();
     cr_assert_eq(loop.sys->receive(loop.sys, fd, heard, sizeof(heard)), 5);
     cr_assert_str_eq(heard, "hello");
     cr_assert_eq(loop.sys->close(loop.sys, fd), 0);
@@ -144,7 +144,7 @@ Test(connect, what_is_written_meanwhile_is_sent_once_it_is_there)
     sim_options(sim)->delay_min_ns = sim_options(sim)->delay_max_ns = NS_PER_MS;
     start();
     cr_assert_null(caller.first_words);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(caller.connected);
     int fd = accepted(&peer);
     cr_assert_eq(loop.sys->receive(loop.sys, fd, heard, sizeof(heard)), 5);
@@ -159,7 +159,7 @@ Test(connect, what_is_written_meanwhile_does_not_hide_that_it_was_refused)
     sim_options(sim)->delay_min_ns = sim_options(sim)->delay_max_ns = NS_PER_MS;
     listener_close(&listener);
     start();
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(task_ended(&caller.task));
     cr_assert_eq(caller.task.result, -ECONNREFUSED);
     close_all();
@@ -185,7 +185,7 @@ Test(connect, a_deadline_ends_it)
     caller.limit_ns = 10 * NS_PER_MS;
     start();
     cr_assert_not(task_ended(&caller.task));
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     cr_assert(task_ended(&caller.task));
     cr_assert_eq(caller.task.result, -ETIMEDOUT);
     close_all();
@@ -196,7 +196,7 @@ Test(connect, a_cancel_ends_it)
     sim_options(sim)->delay_min_ns = sim_options(sim)->delay_max_ns = NS_PER_SECOND;
     start();
     task_cancel(&caller.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&caller.task));
     cr_assert_eq(caller.task.result, -ECANCELED);
     close_all();
@@ -209,10 +209,10 @@ static bool run_failing(uint64_t nth, unsigned which)
     caller = (struct caller){0};
     caller.connect.address = at("127.0.0.1", 7007);
     caller.connect.source = at("127.0.0.2", 0);
-    cr_assert_eq(task_group_spawn(&cast, &caller.task, "caller", caller_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &caller.task, "caller", caller_step), 0);
     int before = sim_open_descriptors(sim);
     sim_fail_nth(sim, nth, which);
-    stage_settle();
+    fixture_settle();
     bool failed = sim_failed_call(sim) != NULL;
     sim_fail_nth(sim, 0, 0);
     cr_assert(task_ended(&caller.task));

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define ADDRESS "127.0.0.1:7777"
 #define PATH "/run/chat"
@@ -36,18 +36,18 @@ static int listen_at_path(void)
 
 static void open_listener(void)
 {
-    stage_open();
+    fixture_open();
     cr_assert_eq(listen_at(address_of("127.0.0.1", 7777)), 0);
 }
 
 static void close_listener(void)
 {
     listener_close(&listener);
-    stage_close();
+    fixture_close();
 }
 
 TestSuite(listener, .init = open_listener, .fini = close_listener);
-TestSuite(listener_open, .init = stage_open, .fini = stage_close);
+TestSuite(listener_open, .init = fixture_open, .fini = fixture_close);
 
 /* --- a task that accepts --- */
 
@@ -78,8 +78,8 @@ static int acceptor_step(struct task *task)
 static void start_acceptor(void)
 {
     memset(&acceptor, 0, sizeof(acceptor));
-    cr_assert_eq(task_group_spawn(&cast, &acceptor.task, "acceptor", acceptor_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &acceptor.task, "acceptor", acceptor_step), 0);
+    fixture_settle();
 }
 
 static void leave(int count)
@@ -92,7 +92,7 @@ static void stop_acceptor(void)
 {
     leave(acceptor.count);
     task_cancel(&acceptor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
 }
 
 static struct sim_peer *come(void)
@@ -111,7 +111,7 @@ Test(listener, a_newcomer_is_accepted)
     cr_assert_eq(acceptor.count, 0);
     sim_come_from(sim, "10.1.2.3");
     come();
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(acceptor.count, 1);
     sys_address_format(&acceptor.peer, text);
     cr_assert_eq(strncmp(text, "10.1.2.3:", 9), 0, "%s", text);
@@ -125,7 +125,7 @@ Test(listener, a_turn_accepts_so_many_and_no_more)
         come();
     int before = 0;
     for (int turn = 0; turn < 10; turn++) {
-        stage_turn();
+        fixture_turn();
         cr_assert_leq(acceptor.count - before, LISTENER_BUDGET);
         before = acceptor.count;
     }
@@ -140,7 +140,7 @@ Test(listener, nobody_is_lost_where_the_kernel_is_late)
     start_acceptor();
     for (int i = 0; i < 100; i++)
         come();
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(acceptor.count, 100);
     stop_acceptor();
 }
@@ -151,7 +151,7 @@ Test(listener, a_newcomer_that_has_gone_costs_the_others_nothing)
     come();
     come();
     sim_fail_nth(sim, 1, 1);
-    stage_settle();
+    fixture_settle();
     cr_assert_str_eq(sim_failed_call(sim), "accept: ECONNABORTED");
     cr_assert_eq(acceptor.count, 1);
     stop_acceptor();
@@ -161,9 +161,9 @@ Test(listener, an_idle_listener_sleeps)
 {
     start_acceptor();
     come();
-    stage_settle();
+    fixture_settle();
     uint64_t waits = sim_count(sim, SIM_POLL_WAIT);
-    stage_pass(60 * NS_PER_SECOND);
+    fixture_pass(60 * NS_PER_SECOND);
     cr_assert_eq(sim_count(sim, SIM_POLL_WAIT) - waits, 1);
     stop_acceptor();
 }
@@ -180,10 +180,10 @@ Test(listener, a_cancelled_await_has_taken_nobody)
 {
     struct actor actor = {.call = accepts, .object = &listener};
     actor_start(&actor, "actor");
-    stage_settle();
+    fixture_settle();
     come();
     task_cancel(&actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, -ECANCELED));
     cr_assert_eq(sim_count(sim, SIM_ACCEPT), 0);
     start_acceptor();
@@ -195,7 +195,7 @@ Test(listener, an_await_may_time_out)
 {
     struct actor actor = {.call = accepts, .object = &listener, .limit_ns = 10 * NS_PER_MS};
     actor_start(&actor, "actor");
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&actor, -ETIMEDOUT));
 }
 
@@ -205,10 +205,10 @@ Test(listener, of_two_who_wait_each_gets_one)
     struct actor second = {.call = accepts, .object = &listener};
     actor_start(&first, "first");
     actor_start(&second, "second");
-    stage_settle();
+    fixture_settle();
     come();
     come();
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&first.task) && task_ended(&second.task));
     cr_assert_eq(first.rank, 1);
     cr_assert_eq(loop.sys->close(loop.sys, first.rc), 0);
@@ -237,7 +237,7 @@ Test(listener, a_newcomer_for_whom_there_is_no_descriptor_is_told)
     struct sim_peer *first = come();
     struct sim_peer *second = come();
     struct sim_peer *third = come();
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(acceptor.count, 1);
     cr_assert_str_eq(sim_peer_text(first), "");
     cr_assert_str_eq(sim_peer_text(second), "full\n");
@@ -252,14 +252,14 @@ Test(listener, when_everybody_has_been_told_it_sleeps)
     start_acceptor();
     allow(0);
     come();
-    stage_settle();
+    fixture_settle();
     uint64_t waits = sim_count(sim, SIM_POLL_WAIT);
     uint64_t tries = sim_count(sim, SIM_ACCEPT);
-    stage_pass(60 * NS_PER_SECOND);
+    fixture_pass(60 * NS_PER_SECOND);
     cr_assert_leq(sim_count(sim, SIM_POLL_WAIT) - waits, 2);
     cr_assert_eq(sim_count(sim, SIM_ACCEPT), tries);
     struct sim_peer *next = come();
-    stage_settle();
+    fixture_settle();
     cr_assert_str_eq(sim_peer_text(next), "full\n", "and is there for the next");
     stop_acceptor();
 }
@@ -270,13 +270,13 @@ Test(listener, without_a_word_to_say_a_newcomer_waits_for_somebody_to_leave)
     allow(1);
     come();
     come();
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(acceptor.count, 1);
     leave(1);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(acceptor.count, 0, "nobody has said so");
     listener_retry(&listener);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(acceptor.count, 1);
     stop_acceptor();
 }
@@ -287,16 +287,16 @@ Test(listener, it_tries_again_after_a_rest_and_does_not_spin)
     allow(1);
     come();
     come();
-    stage_settle();
+    fixture_settle();
     uint64_t waits = sim_count(sim, SIM_POLL_WAIT);
     uint64_t tries = sim_count(sim, SIM_ACCEPT);
-    stage_pass(10 * LISTENER_REST_NS);
+    fixture_pass(10 * LISTENER_REST_NS);
     /* A timer may wake the loop early once a level of the wheel, and then sleeps on. */
     cr_assert_leq(sim_count(sim, SIM_POLL_WAIT) - waits, 40);
     cr_assert_leq(sim_count(sim, SIM_ACCEPT) - tries, 11);
     cr_assert_geq(sim_count(sim, SIM_ACCEPT) - tries, 9);
     leave(1);
-    stage_pass(LISTENER_REST_NS);
+    fixture_pass(LISTENER_REST_NS);
     cr_assert_eq(acceptor.count, 1, "nobody has said so, and yet");
     stop_acceptor();
 }
@@ -306,7 +306,7 @@ Test(listener, a_retry_of_one_that_does_not_rest_does_nothing)
     start_acceptor();
     uint64_t tries = sim_count(sim, SIM_ACCEPT);
     listener_retry(&listener);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(sim_count(sim, SIM_ACCEPT), tries);
     stop_acceptor();
 }
@@ -316,7 +316,7 @@ Test(listener, a_retry_of_one_that_was_closed_while_it_rested_does_nothing)
     start_acceptor();
     allow(0);
     come();
-    stage_settle();
+    fixture_settle();
     cr_assert(listener.resting);
     stop_acceptor();
     listener_close(&listener);
@@ -329,10 +329,10 @@ Test(listener, a_kernel_without_buffers_is_tried_again)
     start_acceptor();
     come();
     sim_fail_nth(sim, 1, 3);
-    stage_settle();
+    fixture_settle();
     cr_assert_str_eq(sim_failed_call(sim), "accept: ENOBUFS");
     cr_assert_eq(acceptor.count, 0);
-    stage_pass(LISTENER_REST_NS);
+    fixture_pass(LISTENER_REST_NS);
     cr_assert_eq(acceptor.count, 1);
     stop_acceptor();
 }
@@ -347,11 +347,11 @@ Test(listener, the_spare_is_regained_when_it_was_lost)
     listener.spare = -1;
     int other = loop.sys->socket(loop.sys, AF_UNIX);
     struct sim_peer *peer = come();
-    stage_settle();
+    fixture_settle();
     cr_assert_str_eq(sim_peer_text(peer), "", "there is no way to tell");
     cr_assert_eq(loop.sys->close(loop.sys, other), 0);
     listener_retry(&listener);
-    stage_settle();
+    fixture_settle();
     cr_assert_geq(listener.spare, 0);
     cr_assert_str_eq(sim_peer_text(peer), "full\n");
     stop_acceptor();
@@ -385,7 +385,7 @@ Test(listener_open, options_are_set_once_and_inherited)
     start_acceptor();
     for (int i = 0; i < 10; i++)
         come();
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(acceptor.count, 10);
     cr_assert_eq(sim_count(sim, SIM_SET_OPTION), set);
     int fd = acceptor.fds[9];

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define ADDRESS "127.0.0.1:7007"
 #define LINE_MAX_BYTES 100
 
-static struct hub hub;
+static struct fanout fanout;
 static struct service service;
 static bool never_reads; /* whether the step leaves its input alone */
 
@@ -47,23 +47,23 @@ static int counting_step(struct task *task)
 
 static void open_service(void)
 {
-    stage_open();
-    stream_hub_init(&hub, &loop, NULL);
+    fixture_open();
+    stream_fanout_init(&fanout, &loop, NULL);
     service = (struct service){.step = counting_step, .connection_bytes = sizeof(struct counting)};
-    cr_assert_eq(service_open(&service, &hub, "127.0.0.1", 7007), 0);
-    cr_assert_eq(task_group_spawn(&cast, &service.task, "counting", service_step), 0);
-    stage_settle();
+    cr_assert_eq(service_open(&service, &fanout, "127.0.0.1", 7007), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &service.task, "counting", service_step), 0);
+    fixture_settle();
 }
 
-/* Ends the service if it still runs, leaving nobody time; stage_close then finds nothing left. Each
- * test calls it, for Criterion doesn't count what fails in a `.fini`. */
+/* Ends the service if it still runs, leaving nobody time; fixture_close then finds nothing left.
+ * Each test calls it, for Criterion doesn't count what fails in a `.fini`. */
 static void close_service(void)
 {
     task_cancel(&service.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&service.task));
-    stream_hub_release(&hub);
-    stage_close();
+    stream_fanout_release(&fanout);
+    fixture_close();
 }
 
 TestSuite(service, .init = open_service);
@@ -75,7 +75,7 @@ Test(service, everybody_has_a_task_and_a_struct_of_their_own)
 
     sim_peer_say(ann, "one\ntwo\n");
     sim_peer_say(bob, "uno\r\n");
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(service.connections.alive, 2);
     cr_assert_str_eq(sim_peer_text(ann), "1 one\r\n2 two\r\n");
     cr_assert_str_eq(sim_peer_text(bob), "1 uno\r\n");
@@ -88,7 +88,7 @@ Test(service, a_step_that_returns_has_its_connection_closed)
 
     sim_peer_say(ann, "no newcomer to newlines");
     sim_peer_shutdown(ann);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_str_eq(sim_peer_text(ann), "1 no newcomer to newlines\r\n");
     cr_assert(sim_peer_at_end(ann));
     cr_assert_not(sim_peer_was_reset(ann));
@@ -101,7 +101,7 @@ Test(service, what_was_written_arrives_though_input_was_left_unread)
     never_reads = true;
     struct sim_peer *ann = sim_connect(sim, ADDRESS);
     sim_peer_say(ann, "this is never read\n");
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_str_eq(sim_peer_text(ann), "goodbye\r\n");
     cr_assert_not(sim_peer_was_reset(ann));
     close_service();
@@ -116,7 +116,7 @@ Test(service, a_step_that_fails_harms_nobody_else)
     memset(flood, 'x', sizeof(flood));
     sim_peer_send(ann, flood, sizeof(flood));
     sim_peer_say(bob, "still here\n");
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(sim_peer_at_end(ann), "her line was too long");
     cr_assert_str_eq(sim_peer_text(bob), "1 still here\r\n");
     close_service();
@@ -127,11 +127,11 @@ Test(service, cancelled_it_lets_go_of_its_address_and_of_everybody)
     struct sim_peer *ann = sim_connect(sim, ADDRESS);
 
     sim_peer_say(ann, "hello\n");
-    stage_settle();
+    fixture_settle();
     task_cancel(&service.task, time_after(loop.now_ns, NS_PER_SECOND));
-    stage_settle();
+    fixture_settle();
     cr_assert_null(sim_connect(sim, ADDRESS));
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(task_ended(&service.task));
     cr_assert_eq(service.task.result, -ECANCELED);
     cr_assert_str_eq(sim_peer_text(ann), "1 hello\r\n");
@@ -147,11 +147,11 @@ Test(service, a_reader_that_hangs_is_waited_for_until_the_cancels_deadline)
     sim_options(sim)->send_buffer_bytes = 1;
     for (int i = 0; i < 4000; i++)
         sim_peer_say(ann, "what comes back to her fills every buffer on the way and then some\n");
-    stage_settle();
+    fixture_settle();
     task_cancel(&service.task, time_after(loop.now_ns, NS_PER_SECOND));
-    stage_pass(NS_PER_SECOND - NS_PER_MS);
+    fixture_pass(NS_PER_SECOND - NS_PER_MS);
     cr_assert_not(task_ended(&service.task));
-    stage_pass(2 * NS_PER_MS);
+    fixture_pass(2 * NS_PER_MS);
     cr_assert(task_ended(&service.task));
     close_service();
 }
@@ -160,10 +160,10 @@ Test(service, ended_while_out_of_descriptors_it_leaves_none_behind)
 {
     struct sim_peer *ann = sim_connect(sim, ADDRESS);
 
-    stage_settle();
+    fixture_settle();
     sim_options(sim)->descriptor_limit = 3 + sim_open_descriptors(sim);
     (void)sim_connect(sim, ADDRESS);
-    stage_settle();
+    fixture_settle();
     cr_assert(service.listener.resting);
     sim_peer_close(ann);
     close_service();
@@ -174,7 +174,7 @@ Test(service, an_address_in_use_is_refused_with_nothing_left)
     struct service second = {.step = counting_step};
     int before = sim_open_descriptors(sim);
 
-    cr_assert_eq(service_open(&second, &hub, "127.0.0.1", 7007), -EADDRINUSE);
+    cr_assert_eq(service_open(&second, &fanout, "127.0.0.1", 7007), -EADDRINUSE);
     cr_assert_eq(sim_open_descriptors(sim), before);
     close_service();
 }
@@ -186,9 +186,9 @@ static bool converse(uint64_t nth)
     struct sim_peer *ann = sim_connect(sim, ADDRESS);
     if (ann) {
         sim_peer_say(ann, "hello\n");
-        stage_pass(NS_PER_SECOND);
+        fixture_pass(NS_PER_SECOND);
         sim_peer_shutdown(ann);
-        stage_pass(10 * NS_PER_SECOND);
+        fixture_pass(10 * NS_PER_SECOND);
     }
     return sim_failed_call(sim) != NULL;
 }
@@ -203,10 +203,10 @@ Test(service, whatever_call_fails_the_next_one_is_served)
         sim_fail_nth(sim, 0, 0);
         struct sim_peer *bob = sim_connect(sim, ADDRESS);
         sim_peer_say(bob, "hello\n");
-        stage_settle();
+        fixture_settle();
         cr_assert_str_eq(sim_peer_text(bob), "1 hello\r\n", "after the %ju. call", nth);
         sim_peer_close(bob);
-        stage_pass(NS_PER_SECOND);
+        fixture_pass(NS_PER_SECOND);
         nth++;
     }
     cr_assert_gt(nth, 5, "only %ju calls could fail", nth - 1);

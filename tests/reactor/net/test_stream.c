@@ -8,20 +8,20 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tests/support/visitors.h"
+#include "tests/support/stream_pair.h"
 
-static struct visitor ann;
+static struct stream_pair ann;
 
 static void open_ann(void)
 {
-    visitors_open();
-    visitor_enter(&ann, 1);
+    stream_pairs_open();
+    stream_pair_open(&ann, 1);
 }
 
 static void close_ann(void)
 {
-    visitor_leave(&ann);
-    visitors_close();
+    stream_pair_close(&ann);
+    stream_pairs_close();
 }
 
 TestSuite(stream, .init = open_ann, .fini = close_ann);
@@ -68,7 +68,7 @@ static void start(struct actor *actor, call *awaited)
 {
     *actor = (struct actor){.call = awaited, .object = &ann.stream};
     actor_start(actor, "actor");
-    stage_settle();
+    fixture_settle();
 }
 
 /* Writes so much that a stalled peer leaves ann's stream blocked with `bytes` in its queue. */
@@ -78,8 +78,8 @@ static void block_ann(size_t bytes)
     memset(text, 'x', sizeof(text));
     sim_peer_stall(ann.peer);
     cr_assert_eq(stream_write(&ann.stream, text, sizeof(text)), 0);
-    stage_turn();
-    stage_settle();
+    fixture_turn();
+    fixture_settle();
     cr_assert(ann.stream.outbox.blocked);
     while (ann.stream.outbox.waiting_bytes[OUTBOX_ANSWER] < bytes)
         cr_assert_eq(stream_write(&ann.stream, text, 1024), 0);
@@ -93,7 +93,7 @@ Test(stream, what_a_peer_says_is_read_when_somebody_waits)
     start(&actor, fills);
     cr_assert(actor_waiting(&actor));
     sim_peer_say(ann.peer, "hello");
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, 1));
     cr_assert_str_eq(filled, "hello");
 }
@@ -102,8 +102,8 @@ Test(stream, nothing_is_taken_from_the_kernel_unless_somebody_waits)
 {
     struct actor actor;
     sim_peer_say(ann.peer, "hello");
-    stage_settle();
-    stage_pass(NS_PER_SECOND);
+    fixture_settle();
+    fixture_pass(NS_PER_SECOND);
     cr_assert_eq(sim_count(sim, SIM_RECEIVE), 0);
     start(&actor, fills);
     cr_assert(actor_ended(&actor, 1));
@@ -120,7 +120,7 @@ Test(stream, input_that_is_not_consumed_is_not_added_to)
     sim_peer_say(ann.peer, "abc");
     start(&actor, reads_line); /* which reads, and waits for more */
     task_cancel(&actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(strncmp(stream_input(&ann.stream, &size), "abc", 3), 0);
     cr_assert_eq(size, 3);
     uint64_t receives = sim_count(sim, SIM_RECEIVE);
@@ -181,17 +181,17 @@ static int glutton_step(struct task *task)
     TASK_END();
 }
 
-static void start_glutton(struct glutton *glutton, struct visitor *visitor)
+static void start_glutton(struct glutton *glutton, struct stream_pair *pair)
 {
-    *glutton = (struct glutton){.stream = &visitor->stream};
-    cr_assert_eq(task_group_spawn(&cast, &glutton->task, "glutton", glutton_step), 0);
+    *glutton = (struct glutton){.stream = &pair->stream};
+    cr_assert_eq(task_group_spawn(&actor_group, &glutton->task, "glutton", glutton_step), 0);
 }
 
-static void say_much(struct visitor *visitor, size_t bytes)
+static void say_much(struct stream_pair *pair, size_t bytes)
 {
     static const char text[1000];
     for (; bytes > 0; bytes -= bytes < sizeof(text) ? bytes : sizeof(text))
-        sim_peer_send(visitor->peer, text, bytes < sizeof(text) ? bytes : sizeof(text));
+        sim_peer_send(pair->peer, text, bytes < sizeof(text) ? bytes : sizeof(text));
 }
 
 Test(stream, a_stream_is_read_once_a_turn)
@@ -199,11 +199,11 @@ Test(stream, a_stream_is_read_once_a_turn)
     struct glutton glutton;
     say_much(&ann, 500 * 1000);
     start_glutton(&glutton, &ann);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(glutton.bytes, 500 * 1000);
     cr_assert_not(glutton.twice);
     sim_peer_shutdown(ann.peer);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&glutton.task));
 }
 
@@ -220,10 +220,10 @@ static size_t least_bytes(const struct glutton gluttons[CROWD])
 
 Test(stream, all_streams_together_read_so_much_a_turn_and_share_it)
 {
-    static struct visitor crowd[CROWD];
+    static struct stream_pair crowd[CROWD];
     static struct glutton gluttons[CROWD];
     for (int i = 0; i < CROWD; i++) {
-        visitor_enter(&crowd[i], 0);
+        stream_pair_open(&crowd[i], 0);
         say_much(&crowd[i], 200 * 1000);
     }
     for (int i = 0; i < CROWD; i++)
@@ -231,7 +231,7 @@ Test(stream, all_streams_together_read_so_much_a_turn_and_share_it)
     size_t before = 0;
     size_t bytes = 0;
     for (int turn = 0; turn < 400; turn++) {
-        stage_turn();
+        fixture_turn();
         for (int i = 0; i < CROWD; i++)
             bytes += gluttons[i].bytes;
         cr_assert_leq(bytes - before, LOOP_READ_BUDGET_BYTES);
@@ -244,9 +244,9 @@ Test(stream, all_streams_together_read_so_much_a_turn_and_share_it)
         cr_assert_eq(gluttons[i].bytes, 200 * 1000);
         sim_peer_shutdown(crowd[i].peer);
     }
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < CROWD; i++)
-        visitor_leave(&crowd[i]);
+        stream_pair_close(&crowd[i]);
 }
 
 Test(stream, data_and_the_end_may_come_in_one_event)
@@ -254,7 +254,7 @@ Test(stream, data_and_the_end_may_come_in_one_event)
     struct actor actor;
     sim_peer_say(ann.peer, "hello");
     sim_peer_shutdown(ann.peer);
-    stage_settle();
+    fixture_settle();
     start(&actor, fills);
     cr_assert(actor_ended(&actor, 1));
     cr_assert_str_eq(filled, "hello");
@@ -270,7 +270,7 @@ Test(stream, data_and_the_end_may_come_to_who_waits)
     start(&actor, reads_line);
     sim_peer_say(ann.peer, "no newline");
     sim_peer_shutdown(ann.peer);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, 1));
     cr_assert_str_eq(filled, "no newline");
     start(&actor, reads_line);
@@ -284,7 +284,7 @@ Test(stream, a_read_cut_short_is_no_end)
     say_much(&ann, 100 * 1000);
     sim_peer_shutdown(ann.peer);
     start_glutton(&glutton, &ann);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(glutton.bytes, 100 * 1000);
     cr_assert_eq(glutton.task.result, 0);
 }
@@ -302,12 +302,12 @@ Test(stream, a_lost_connection_wakes_every_await)
         start(&actor, awaits[i]);
         cr_assert(actor_waiting(&actor));
         sim_peer_reset(ann.peer);
-        stage_settle();
+        fixture_settle();
         cr_assert(task_ended(&actor.task), "await %zu", i);
         cr_assert(actor.task.result == -ECONNRESET || actor.task.result == -EPIPE, "await %zu: %d",
                   i, actor.task.result);
-        visitor_leave(&ann);
-        visitor_enter(&ann, 1);
+        stream_pair_close(&ann);
+        stream_pair_open(&ann, 1);
     }
 }
 
@@ -322,9 +322,9 @@ Test(stream, the_first_error_stays)
         cr_assert(actor_ended(&actor, -ENOMEM), "await %zu", i);
     }
     cr_assert_eq(stream_write(&ann.stream, "lost\n", 5), 0, "nobody needs to ask first");
-    stage_turn();
-    stage_settle();
-    visitor_heard(&ann, "");
+    fixture_turn();
+    fixture_settle();
+    stream_pair_heard(&ann, "");
 }
 
 Test(stream, what_was_read_before_the_error_is_read_first)
@@ -347,8 +347,8 @@ Test(stream, a_send_that_fails_is_the_connections_error)
     start(&actor, fills);
     cr_assert_eq(stream_write(&ann.stream, "hello\n", 6), 0);
     sim_fail_nth(sim, 1, 2);
-    stage_turn();
-    stage_settle();
+    fixture_turn();
+    fixture_settle();
     cr_assert_str_eq(sim_failed_call(sim), "send: ENOBUFS");
     cr_assert(actor_ended(&actor, -ENOBUFS));
 }
@@ -361,23 +361,23 @@ Test(stream, a_read_without_memory_is_the_connections_error)
         cr_assert(actor_waiting(&actor));
         sim_options(sim)->no_memory_ppm = 1000000;
         sim_peer_say(ann.peer, "hello\n");
-        stage_settle();
+        fixture_settle();
         sim_options(sim)->no_memory_ppm = 0;
         cr_assert(actor_ended(&actor, -ENOMEM));
-        visitor_leave(&ann);
-        visitor_enter(&ann, 1);
+        stream_pair_close(&ann);
+        stream_pair_open(&ann, 1);
     }
 }
 
 Test(stream, a_failed_open_leaves_the_descriptor_with_the_caller)
 {
-    struct visitor bob = {.peer = NULL};
-    int fd = visitors_accept(&bob.peer);
+    struct stream_pair bob = {.peer = NULL};
+    int fd = stream_pair_accept(&bob.peer);
     sim_fail_nth(sim, 1, 0);
     cr_assert_eq(stream_open(&bob.stream, &visitors_hub, fd, 0), -ENOSPC);
     stream_close(&bob.stream); /* harmless */
     cr_assert_eq(loop.sys->close(loop.sys, fd), 0);
-    cr_assert_eq(stream_open(&bob.stream, &visitors_hub, visitors_accept(&bob.peer), 0), 0);
+    cr_assert_eq(stream_open(&bob.stream, &visitors_hub, stream_pair_accept(&bob.peer), 0), 0);
     stream_close(&bob.stream);
     stream_close(&bob.stream); /* harmless, too */
 }
@@ -391,7 +391,7 @@ Test(stream, a_cancelled_await_has_taken_nothing)
         start(&actor, awaits[i]);
         sim_peer_say(ann.peer, "hello\n");
         task_cancel(&actor.task, loop.now_ns);
-        stage_settle();
+        fixture_settle();
         cr_assert(actor_ended(&actor, -ECANCELED), "cancel beats success");
         cr_assert_eq(sim_count(sim, SIM_RECEIVE), i, "and nobody has asked the kernel");
         start(&actor, reads_line);
@@ -406,17 +406,17 @@ Test(stream, an_await_that_timed_out_has_taken_nothing)
         struct actor actor = {.call = awaits[i], .object = &ann.stream, .limit_ns = 10 * NS_PER_MS};
         block_ann(1);
         actor_start(&actor, "actor");
-        stage_pass(10 * NS_PER_MS - 1);
+        fixture_pass(10 * NS_PER_MS - 1);
         cr_assert(actor_waiting(&actor));
-        stage_pass(1);
+        fixture_pass(1);
         cr_assert(actor_ended(&actor, -ETIMEDOUT));
         cr_assert(actor.limit_passed);
         sim_peer_say(ann.peer, "hello\n");
         start(&actor, reads_line);
         cr_assert(actor_ended(&actor, 1));
         cr_assert_str_eq(filled, "hello");
-        visitor_leave(&ann);
-        visitor_enter(&ann, 1);
+        stream_pair_close(&ann);
+        stream_pair_open(&ann, 1);
     }
 }
 
@@ -427,7 +427,7 @@ Test(stream, success_in_the_turn_of_the_deadline_is_success)
     sim_options(sim)->delay_max_ns = 10 * NS_PER_MS;
     actor_start(&actor, "actor");
     sim_peer_say(ann.peer, "hello");
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&actor, 1));
 }
 
@@ -437,10 +437,10 @@ Test(stream, a_cancelled_drain_leaves_all_that_was_written)
     block_ann(1);
     start(&actor, drains);
     task_cancel(&actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, -ECANCELED));
     sim_peer_resume(ann.peer);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(sim_peer_text_bytes(ann.peer), 200 * 1024);
 }
 
@@ -451,10 +451,10 @@ Test(stream, what_is_written_in_a_turn_is_sent_at_its_end_at_once)
     uint64_t sends = sim_count(sim, SIM_SEND) + sim_count(sim, SIM_SEND_SEGMENTS);
     cr_assert_eq(stream_write(&ann.stream, "one ", 4), 0);
     cr_assert_eq(stream_write(&ann.stream, "two\n", 4), 0);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(sim_count(sim, SIM_SEND) + sim_count(sim, SIM_SEND_SEGMENTS) - sends, 1);
-    stage_settle();
-    visitor_heard(&ann, "one two\n");
+    fixture_settle();
+    stream_pair_heard(&ann, "one two\n");
 }
 
 static uint64_t sends(void)
@@ -466,13 +466,13 @@ Test(stream, what_a_peer_does_not_take_waits_until_it_does)
 {
     block_ann(1);
     uint64_t before = sends();
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_eq(sends(), before, "and nobody tries meanwhile");
     cr_assert_eq(stream_write(&ann.stream, "last\n", 5), 0);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(sends(), before);
     sim_peer_resume(ann.peer);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(sim_peer_text_bytes(ann.peer), 200 * 1024 + 5);
     cr_assert_str_eq(sim_peer_text(ann.peer) + 200 * 1024, "last\n");
 }
@@ -489,10 +489,10 @@ Test(stream, a_send_may_be_cut_short_anywhere)
         memcpy(expected + length, text, size);
         length += size;
         if (i % 7 == 0)
-            stage_turn();
+            fixture_turn();
     }
-    stage_turn();
-    stage_settle();
+    fixture_turn();
+    fixture_settle();
     cr_assert_eq(sim_peer_text_bytes(ann.peer), length);
     cr_assert_eq(memcmp(sim_peer_text(ann.peer), expected, length), 0);
 }
@@ -511,7 +511,7 @@ static void take(size_t bytes)
     while (bytes > 0)
         bytes -=
             sim_peer_receive(ann.peer, buffer, bytes < sizeof(buffer) ? bytes : sizeof(buffer));
-    stage_settle();
+    fixture_settle();
 }
 
 Test(stream, a_drain_ends_at_its_low_water)
@@ -550,13 +550,13 @@ Test(stream, an_idle_stream_has_no_buffer)
     start(&actor, reads_line);
     cr_assert(actor_ended(&actor, 1));
     cr_assert_eq(stream_write(&ann.stream, "hello\n", 6), 0);
-    stage_turn();
+    fixture_turn();
     start(&actor, reads_line);
     cr_assert(actor_waiting(&actor));
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(sim_live_blocks(sim), blocks);
     sim_peer_shutdown(ann.peer);
-    stage_settle();
+    fixture_settle();
 }
 
 Test(stream, a_read_that_finds_nothing_leaves_no_buffer)
@@ -566,10 +566,10 @@ Test(stream, a_read_that_finds_nothing_leaves_no_buffer)
     start(&actor, fills);
     ann.stream.descriptor.ready |= SYS_READABLE; /* a level that is no longer true */
     task_wake(&actor.task);
-    stage_turn();
-    stage_settle();
+    fixture_turn();
+    fixture_settle();
     cr_assert(actor_waiting(&actor));
     cr_assert_eq(sim_live_blocks(sim), blocks);
     sim_peer_shutdown(ann.peer);
-    stage_settle();
+    fixture_settle();
 }

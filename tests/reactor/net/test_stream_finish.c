@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tests/support/visitors.h"
+#include "tests/support/stream_pair.h"
 
 /* More than the kernels at both ends hold, which is 128 KiB. */
 #define OWED_BYTES (200 * 1024)
@@ -16,7 +16,7 @@
 /* Enough for a look at what is acknowledged. */
 #define LOOK_NS (20 * NS_PER_MS)
 
-static struct visitor ann;
+static struct stream_pair ann;
 
 /* Finishes ann's connection. */
 static struct ender {
@@ -44,8 +44,8 @@ static void start_ender(void)
     memset(&ender, 0, sizeof(ender));
     ender.finish.linger_ns = STREAM_LINGER_NS;
     ender.begun_ns = sim_now_ns(sim);
-    cr_assert_eq(task_group_spawn(&cast, &ender.task, "ender", ender_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &ender.task, "ender", ender_step), 0);
+    fixture_settle();
 }
 
 static bool ended(int result)
@@ -60,11 +60,11 @@ static int64_t took_ns(void)
 
 static void open_ann(void)
 {
-    visitors_open();
-    visitor_enter(&ann, 1);
+    stream_pairs_open();
+    stream_pair_open(&ann, 1);
 }
 
-TestSuite(stream_finish, .init = open_ann, .fini = visitors_close);
+TestSuite(stream_finish, .init = open_ann, .fini = stream_pairs_close);
 
 static void write_bytes(size_t bytes)
 {
@@ -84,7 +84,7 @@ static size_t take(size_t bytes)
 /* Closes ann's end, and lets all that is under way arrive. */
 static void close_ann(void)
 {
-    visitor_leave(&ann);
+    stream_pair_close(&ann);
     sim_settle(sim);
 }
 
@@ -94,7 +94,7 @@ static void close_ann(void)
 static void owe_to_a_typist(void)
 {
     sim_peer_say(ann.peer, "more typed ahead\n");
-    stage_settle();
+    fixture_settle();
     write_bytes(OWED_BYTES);
 }
 
@@ -102,7 +102,7 @@ Test(stream_finish, what_was_sent_arrives_although_input_was_left_unread)
 {
     owe_to_a_typist();
     start_ender();
-    stage_pass(LOOK_NS);
+    fixture_pass(LOOK_NS);
     cr_assert(ended(0));
     close_ann();
     cr_assert_eq(sim_peer_text_bytes(ann.peer), OWED_BYTES);
@@ -113,7 +113,7 @@ Test(stream_finish, what_was_sent_arrives_although_input_was_left_unread)
 Test(stream_finish, a_bare_close_would_lose_it)
 {
     owe_to_a_typist();
-    stage_turn();
+    fixture_turn();
     close_ann();
     cr_assert_lt(sim_peer_text_bytes(ann.peer), OWED_BYTES);
     cr_assert(sim_peer_was_reset(ann.peer));
@@ -128,9 +128,9 @@ Test(stream_finish, what_comes_while_it_is_sent_is_dropped)
     for (int i = 0; i < 400 && !task_ended(&ender.task); i++) {
         sim_peer_say(ann.peer, "and another thing that nobody reads any more\n");
         taken += take(1024);
-        stage_settle();
+        fixture_settle();
     }
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_eq(sim_peer_unsent(ann.peer), 0, "all of it was read");
     cr_assert(ended(0));
     close_ann();
@@ -148,10 +148,10 @@ Test(stream_finish, lines_of_a_room_that_was_left_are_sent)
     cr_assert_eq(broadcast_append(&room, NULL, "hello\n", 6), 0);
     broadcast_end(&subscriber);
     start_ender();
-    stage_pass(LOOK_NS);
+    fixture_pass(LOOK_NS);
     cr_assert(ended(0));
     cr_assert_eq(room.count, 0);
-    visitor_heard(&ann, "hello\n");
+    stream_pair_heard(&ann, "hello\n");
     close_ann();
     broadcast_release(&room);
 }
@@ -159,10 +159,10 @@ Test(stream_finish, lines_of_a_room_that_was_left_are_sent)
 Test(stream_finish, it_needs_no_memory)
 {
     owe_to_a_typist();
-    stage_turn();
+    fixture_turn();
     sim_options(sim)->no_memory_ppm = 1000000;
     start_ender();
-    stage_pass(LOOK_NS);
+    fixture_pass(LOOK_NS);
     sim_options(sim)->no_memory_ppm = 0;
     cr_assert(ended(0));
     close_ann();
@@ -180,7 +180,7 @@ Test(stream_finish, input_that_nobody_will_read_is_not_kept_meanwhile)
     cr_assert_not(task_ended(&ender.task));
     cr_assert_null(ann.stream.input.block);
     sim_peer_resume(ann.peer);
-    stage_pass(LOOK_NS);
+    fixture_pass(LOOK_NS);
     cr_assert(ended(0));
     close_ann();
 }
@@ -189,7 +189,7 @@ Test(stream_finish, it_ends_when_all_is_acknowledged)
 {
     write_bytes(SENT_BYTES);
     start_ender();
-    stage_pass(LOOK_NS);
+    fixture_pass(LOOK_NS);
     cr_assert(ended(0));
     cr_assert_not(ann.stream.flags & STREAM_ENDED, "the peer stays, for all we know");
     close_ann();
@@ -200,10 +200,10 @@ Test(stream_finish, it_ends_soon_after_all_is_acknowledged)
     sim_peer_stall(ann.peer);
     write_bytes(SENT_BYTES);
     start_ender();
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_not(task_ended(&ender.task));
     sim_peer_resume(ann.peer);
-    stage_pass(150 * NS_PER_MS);
+    fixture_pass(150 * NS_PER_MS);
     cr_assert(ended(0));
     close_ann();
 }
@@ -217,7 +217,7 @@ Test(stream_finish, it_ends_when_the_peer_has_closed)
     static const char last_words[3 * STREAM_READ_BYTES];
     sim_peer_send(ann.peer, last_words, sizeof(last_words));
     sim_peer_shutdown(ann.peer);
-    stage_settle();
+    fixture_settle();
     cr_assert(ended(0), "in no time, though one event told of words and end");
     close_ann();
     sim_peer_resume(ann.peer);
@@ -234,7 +234,7 @@ Test(stream_finish, a_peer_that_had_closed_before_is_still_sent_everything)
     start_ender();
     cr_assert_not(task_ended(&ender.task));
     sim_peer_resume(ann.peer);
-    stage_settle();
+    fixture_settle();
     cr_assert(ended(0));
     close_ann();
     cr_assert_eq(sim_peer_text_bytes(ann.peer), OWED_BYTES);
@@ -246,7 +246,7 @@ Test(stream_finish, a_lost_connection_ends_it)
     write_bytes(SENT_BYTES);
     start_ender();
     sim_peer_reset(ann.peer);
-    stage_settle();
+    fixture_settle();
     cr_assert(ended(-ECONNRESET));
     close_ann();
 }
@@ -268,13 +268,13 @@ Test(stream_finish, a_peer_that_does_not_move_is_let_go_after_the_linger)
         write_bytes(owed[i]);
         uint64_t waits = sim_count(sim, SIM_POLL_WAIT);
         start_ender();
-        stage_pass(3 * STREAM_LINGER_NS);
+        fixture_pass(3 * STREAM_LINGER_NS);
         cr_assert(ended(-ETIMEDOUT));
         cr_assert_geq(took_ns(), STREAM_LINGER_NS);
         cr_assert_leq(took_ns(), STREAM_LINGER_NS + 200 * NS_PER_MS);
         cr_assert_leq(sim_count(sim, SIM_POLL_WAIT) - waits, 40, "it waits, it doesn't spin");
         close_ann();
-        visitor_enter(&ann, 1);
+        stream_pair_open(&ann, 1);
     }
     close_ann();
 }
@@ -286,7 +286,7 @@ Test(stream_finish, a_peer_that_only_talks_is_let_go_after_the_linger)
     start_ender();
     for (int i = 0; i < 100 && !task_ended(&ender.task); i++) {
         sim_peer_say(ann.peer, "blah blah\n");
-        stage_pass(100 * NS_PER_MS);
+        fixture_pass(100 * NS_PER_MS);
     }
     cr_assert(ended(-ETIMEDOUT));
     cr_assert_leq(took_ns(), STREAM_LINGER_NS + 200 * NS_PER_MS);
@@ -304,7 +304,7 @@ Test(stream_finish, a_slow_reader_that_moves_is_not_cut)
         start_ender();
         while (!task_ended(&ender.task)) {
             taken += take(4096);
-            stage_pass(STREAM_LINGER_NS / 2);
+            fixture_pass(STREAM_LINGER_NS / 2);
         }
         cr_assert(ended(0), "%d after %zu of %zu", ender.task.result, taken, owed[i]);
         cr_assert_gt(took_ns(), 3 * STREAM_LINGER_NS);
@@ -312,7 +312,7 @@ Test(stream_finish, a_slow_reader_that_moves_is_not_cut)
         sim_peer_resume(ann.peer);
         sim_settle(sim);
         cr_assert_eq(taken + sim_peer_text_bytes(ann.peer), owed[i]);
-        visitor_enter(&ann, 1);
+        stream_pair_open(&ann, 1);
     }
     close_ann();
 }
@@ -322,9 +322,9 @@ Test(stream_finish, it_ends_at_a_cancel)
     sim_peer_stall(ann.peer);
     write_bytes(OWED_BYTES);
     start_ender();
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     task_cancel(&ender.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(ended(-ECANCELED));
     close_ann();
 }
@@ -335,10 +335,10 @@ Test(stream_finish, without_a_linger_it_waits_until_it_is_cancelled)
     write_bytes(SENT_BYTES);
     start_ender();
     ender.finish.linger_ns = TIME_NEVER;
-    stage_pass(600 * NS_PER_SECOND);
+    fixture_pass(600 * NS_PER_SECOND);
     cr_assert_not(task_ended(&ender.task));
     task_cancel(&ender.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(ended(-ECANCELED));
     close_ann();
 }
@@ -346,8 +346,8 @@ Test(stream_finish, without_a_linger_it_waits_until_it_is_cancelled)
 Test(stream_finish, a_shutdown_that_fails_ends_it)
 {
     write_bytes(SENT_BYTES);
-    stage_turn();
-    stage_settle();
+    fixture_turn();
+    fixture_settle();
     sim_fail_nth(sim, 1, 0);
     start_ender();
     cr_assert_str_eq(sim_failed_call(sim), "shutdown_write: ENOTCONN");

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/visitors.h"
+#include "tests/support/stream_pair.h"
 
-static struct visitor ann;
+static struct stream_pair ann;
 
 /* Reads lines to the end, and writes down what it got: "hello|x|<0>", or "hello|<-90>" where a line
  * was too long. */
@@ -54,19 +54,19 @@ static void start_reader(size_t max)
 {
     memset(&reader, 0, sizeof(reader));
     reader.max = max;
-    cr_assert_eq(task_group_spawn(&cast, &reader.task, "reader", reader_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &reader.task, "reader", reader_step), 0);
 }
 
 static void close_ann(void)
 {
-    visitor_leave(&ann);
-    visitors_close();
+    stream_pair_close(&ann);
+    stream_pairs_close();
 }
 
 static void open_ann(void)
 {
-    visitors_open();
-    visitor_enter(&ann, 1);
+    stream_pairs_open();
+    stream_pair_open(&ann, 1);
 }
 
 TestSuite(stream_lines, .init = open_ann, .fini = close_ann);
@@ -77,11 +77,11 @@ static void must_read(size_t max, const char *text, size_t size, const char *exp
     start_reader(max);
     sim_peer_send(ann.peer, text, size);
     sim_peer_shutdown(ann.peer);
-    stage_settle();
+    fixture_settle();
     must(strcmp(reader.log, expected) == 0, "max %zu: \"%s\" is read as \"%s\", not \"%s\"", max,
          text, reader.log, expected);
-    visitor_leave(&ann);
-    visitor_enter(&ann, 1);
+    stream_pair_close(&ann);
+    stream_pair_open(&ann, 1);
 }
 
 #define MUST_READ(max, text, expected) must_read(max, text, sizeof(text) - 1, expected)
@@ -118,7 +118,7 @@ Test(stream_lines, nul_bytes_are_part_of_the_line)
     start_reader(100);
     sim_peer_send(ann.peer, "a\0b\n", 4);
     sim_peer_shutdown(ann.peer);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(memcmp(reader.log, "a\0b|<0>", 8), 0);
 }
 
@@ -140,11 +140,11 @@ Test(stream_lines, a_line_that_is_too_long_is_found_before_its_end)
 {
     start_reader(5);
     sim_peer_say(ann.peer, "hello!!");
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&reader.task));
     cr_assert_str_eq(reader.log, "<-90>");
     start_reader(5);
-    stage_settle();
+    fixture_settle();
     cr_assert_str_eq(reader.log, "<-90>", "and stays so");
 }
 
@@ -211,9 +211,9 @@ Test(stream_lines, every_short_text_is_read_as_modelled)
 
 static void random_text(uint64_t *dice, char *text)
 {
-    size_t length = stage_random(dice, 100);
+    size_t length = fixture_random(dice, 100);
     for (size_t i = 0; i < length; i++)
-        text[i] = stage_random(dice, 4) ? (char)('a' + i % 26) : "\r\n"[stage_random(dice, 2)];
+        text[i] = fixture_random(dice, 4) ? (char)('a' + i % 26) : "\r\n"[fixture_random(dice, 2)];
     text[length] = '\0';
 }
 
@@ -227,7 +227,7 @@ Test(stream_lines, it_makes_no_difference_how_the_bytes_come)
         sim_options(sim)->segments = segments[i % 3];
         sim_options(sim)->short_read_ppm = i % 2 ? 300000 : 0;
         random_text(&dice, text);
-        read_as_modelled(text, stage_random(&dice, 40));
+        read_as_modelled(text, fixture_random(&dice, 40));
     }
 }
 
@@ -241,10 +241,10 @@ Test(stream_lines, a_whole_line_needs_no_memory_of_its_own)
     uint64_t before = sim_count(sim, SIM_ALLOCATE);
     start_reader(100);
     sim_peer_send(ann.peer, text, sizeof(text));
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(sim_count(sim, SIM_ALLOCATE) - before, 2, "a full read, and one that finds none");
     sim_peer_shutdown(ann.peer);
-    stage_settle();
+    fixture_settle();
 }
 
 struct line {
@@ -265,10 +265,10 @@ Test(stream_lines, a_line_is_valid_until_the_next_one_is_read)
     struct actor second = {.call = reads_a_line, .object = &two};
     sim_peer_say(ann.peer, "hello\nworld\nand");
     actor_start(&first, "first");
-    stage_settle();
+    fixture_settle();
     cr_assert_str_eq(one.text, "hello");
     actor_start(&second, "second");
-    stage_settle();
+    fixture_settle();
     cr_assert_str_eq(two.text, "world");
     cr_assert_eq(one.text[0], BUFFER_SCRUBS ? '#' : 'h', "a sanitizer build shows who keeps it");
 }
@@ -282,7 +282,7 @@ Test(stream_lines, a_last_line_without_memory_is_the_connections_error)
     ann.stream.flags |= STREAM_ENDED;
     sim_options(sim)->no_memory_ppm = 1000000;
     start_reader(1000);
-    stage_turn();
+    fixture_turn();
     sim_options(sim)->no_memory_ppm = 0;
     cr_assert_str_eq(reader.log, "<-12>");
     cr_assert_eq(ann.stream.error, -ENOMEM);

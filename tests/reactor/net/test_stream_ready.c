@@ -5,20 +5,20 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "tests/support/visitors.h"
+#include "tests/support/stream_pair.h"
 
-static struct visitor ann;
+static struct stream_pair ann;
 
 static void open_ann(void)
 {
-    visitors_open();
-    visitor_enter(&ann, 1);
+    stream_pairs_open();
+    stream_pair_open(&ann, 1);
 }
 
 static void close_ann(void)
 {
-    visitor_leave(&ann);
-    visitors_close();
+    stream_pair_close(&ann);
+    stream_pairs_close();
 }
 
 TestSuite(stream_ready, .init = open_ann, .fini = close_ann);
@@ -53,7 +53,7 @@ static void start(struct actor *actor, call *awaited)
 {
     *actor = (struct actor){.call = awaited, .object = &ann.stream};
     actor_start(actor, "actor");
-    stage_settle();
+    fixture_settle();
 }
 
 /* Leaves ann's stream blocked, since its peer has stalled. */
@@ -63,8 +63,8 @@ static void block_ann(void)
     memset(text, 'x', sizeof(text));
     sim_peer_stall(ann.peer);
     cr_assert_eq(stream_write(&ann.stream, text, sizeof(text)), 0);
-    stage_turn();
-    stage_settle();
+    fixture_turn();
+    fixture_settle();
     cr_assert(ann.stream.outbox.blocked);
 }
 
@@ -81,7 +81,7 @@ Test(stream_ready, a_read_that_comes_back_short_clears_the_level)
 {
     struct actor actor;
     sim_peer_say(ann.peer, "hello");
-    stage_settle();
+    fixture_settle();
     start(&actor, fills);
     cr_assert(actor_ended(&actor, 1));
     cr_assert_not(ann.stream.descriptor.ready & SYS_READABLE);
@@ -90,7 +90,7 @@ Test(stream_ready, a_read_that_comes_back_short_clears_the_level)
     cr_assert(actor_waiting(&actor));
     cr_assert_eq(sim_count(sim, SIM_RECEIVE), receives, "it saves a call");
     task_cancel(&actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
 }
 
 /* The end may have come with the data, and more stands behind an urgent byte, at which a read ends:
@@ -101,7 +101,7 @@ Test(stream_ready, it_does_not_where_more_was_announced)
     for (size_t i = 0; i < sizeof(more) / sizeof(*more); i++) {
         struct actor actor;
         sim_peer_say(ann.peer, "hello");
-        stage_settle();
+        fixture_settle();
         announce(more[i]);
         start(&actor, fills);
         cr_assert(actor_ended(&actor, 1));
@@ -110,7 +110,7 @@ Test(stream_ready, it_does_not_where_more_was_announced)
         cr_assert(actor_waiting(&actor));
         cr_assert_not(ann.stream.descriptor.ready & (SYS_READABLE | more[i]), "EAGAIN clears");
         sim_peer_say(ann.peer, "there");
-        stage_settle();
+        fixture_settle();
         cr_assert(actor_ended(&actor, 1), "and the next event is heard");
     }
 }
@@ -129,7 +129,7 @@ Test(stream_ready, a_hang_up_or_an_error_alone_wakes_every_await)
             cr_assert(list_linked(&actor.task.wake.callback.node), "await %zu, bit %u", i,
                       (unsigned)bits[j]);
             task_cancel(&actor.task, loop.now_ns);
-            stage_settle();
+            fixture_settle();
         }
     }
 }
@@ -142,7 +142,7 @@ Test(stream_ready, what_can_be_read_is_no_sign_of_room_to_write)
     block_ann();
     uint64_t sends = sim_count(sim, SIM_SEND);
     sim_peer_say(ann.peer, "hello");
-    stage_settle();
+    fixture_settle();
     start(&actor, fills);
     cr_assert(actor_ended(&actor, 1));
     cr_assert(ann.stream.outbox.blocked);
@@ -153,7 +153,7 @@ Test(stream_ready, room_to_write_is_used_although_nobody_waits_for_it)
 {
     block_ann();
     sim_peer_resume(ann.peer);
-    stage_settle();
+    fixture_settle();
     cr_assert_not(ann.stream.outbox.blocked);
     cr_assert_eq(sim_peer_text_bytes(ann.peer), 200 * 1024);
 }

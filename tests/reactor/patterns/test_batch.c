@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define SIZE 3
 #define BATCHES_MAX 32
@@ -98,23 +98,23 @@ static void prepare(int64_t delay_ns)
     doubler = (struct doubler){
         .batch = {.make = doubles, .items = places, .size = SIZE, .delay_ns = delay_ns}};
     batch_init(&doubler.batch);
-    cr_assert_eq(task_group_spawn(&cast, &doubler.batch.task, "batch", batch_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &doubler.batch.task, "batch", batch_step), 0);
 }
 
 /* Up to three in a batch, 10 ms after the first at the latest. */
 static void open_batch(void)
 {
-    stage_open();
+    fixture_open();
     prepare(10 * NS_PER_MS);
 }
 
 static void close_batch(void)
 {
     batch_close(&doubler.batch);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(task_ended(&doubler.batch.task));
     cr_assert_eq(doubler.batch.waiting, 0);
-    stage_close();
+    fixture_close();
 }
 
 TestSuite(batch, .init = open_batch, .fini = close_batch);
@@ -127,7 +127,7 @@ Test(batch, a_full_one_begins_at_once_and_each_has_its_own_answer)
 
     for (int i = 0; i < SIZE; i++)
         start_caller(&callers[i], i + 1);
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < SIZE; i++)
         cr_assert(actor_ended(&callers[i].actor, 2 * (i + 1)));
     cr_assert_eq(batches, 1);
@@ -140,11 +140,11 @@ Test(batch, one_that_is_not_full_begins_when_the_oldest_has_waited_long_enough)
     int64_t start_ns = sim_now_ns(sim);
 
     start_caller(&first, 1);
-    stage_pass(6 * NS_PER_MS);
+    fixture_pass(6 * NS_PER_MS);
     start_caller(&second, 2);
-    stage_pass(3 * NS_PER_MS);
+    fixture_pass(3 * NS_PER_MS);
     cr_assert_eq(batches, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert_eq(batches, 1);
     cr_assert_eq(begun_ns[0], start_ns + 10 * NS_PER_MS);
     cr_assert(actor_ended(&first.actor, 2));
@@ -158,7 +158,7 @@ Test(batch, the_one_that_fills_it_makes_it_begin)
     for (int i = 0; i < SIZE; i++) {
         cr_assert_eq(batches, 0);
         start_caller(&callers[i], i);
-        stage_pass(2 * NS_PER_MS);
+        fixture_pass(2 * NS_PER_MS);
     }
     cr_assert_eq(batches, 1);
     cr_assert(actor_ended(&callers[0].actor, 0));
@@ -170,9 +170,9 @@ Test(batch, each_one_has_a_time_of_its_own)
     int64_t start_ns = sim_now_ns(sim);
 
     start_caller(&callers[0], 1);
-    stage_pass(15 * NS_PER_MS);
+    fixture_pass(15 * NS_PER_MS);
     start_caller(&callers[1], 2);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert_eq(batches, 2);
     cr_assert_eq(begun_ns[1], start_ns + 25 * NS_PER_MS);
 }
@@ -182,13 +182,13 @@ Test(batch, without_a_delay_what_is_asked_in_one_turn_is_one)
     struct caller callers[2] = {0}, later = {0};
 
     batch_close(&doubler.batch);
-    stage_settle();
+    fixture_settle();
     prepare(0);
     start_caller(&callers[0], 1);
     start_caller(&callers[1], 2);
-    stage_turn();
+    fixture_turn();
     start_caller(&later, 3);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&later.actor, 6));
     cr_assert_eq(batches, 2);
     cr_assert_eq(counts[0], 2);
@@ -202,14 +202,14 @@ Test(batch, while_one_runs_the_next_are_gathered_in_order)
     takes_ns = 20 * NS_PER_MS;
     for (int i = 0; i < 8; i++)
         start_caller(&callers[i], i);
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     cr_assert_eq(batches, 2);
     cr_assert(actor_ended(&callers[2].actor, 4));
     cr_assert(actor_waiting(&callers[3].actor));
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     cr_assert(actor_ended(&callers[5].actor, 10));
     cr_assert_eq(batches, 3, "the time of the rest was long over");
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     cr_assert(actor_ended(&callers[7].actor, 14));
     for (unsigned i = 0; i < 8; i++)
         cr_assert_eq(callers[i].actor.rank, i + 1);
@@ -222,7 +222,7 @@ Test(batch, it_takes_no_memory)
 
     for (int i = 0; i < 8; i++)
         start_caller(&callers[i], i);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert_eq(batches, 3);
     cr_assert_eq(sim_calls(sim), before, "and not one call that could fail");
 }
@@ -237,12 +237,12 @@ Test(batch, one_that_fails_fails_its_own_callers_only)
     whole_result = -EIO;
     for (int i = 0; i < SIZE; i++)
         start_caller(&failed[i], i);
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < SIZE; i++)
         cr_assert(actor_ended(&failed[i].actor, -EIO));
     answers_each = true;
     start_caller(&next, 4);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&next.actor, 8));
 }
 
@@ -263,7 +263,7 @@ Test(batch, those_it_answered_before_it_failed_keep_their_answers)
     doubler.batch.make = answers_odd_ones;
     for (int i = 0; i < SIZE; i++)
         start_caller(&callers[i], i);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&callers[0].actor, -EIO));
     cr_assert(actor_ended(&callers[1].actor, -ENOENT));
     cr_assert(actor_ended(&callers[2].actor, -EIO));
@@ -277,9 +277,9 @@ Test(batch, one_cancelled_while_it_is_gathered_is_not_asked_for)
 
     start_caller(&stays, 1);
     start_caller(&leaves, 2);
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     task_cancel(&leaves.actor.task, loop.now_ns);
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     cr_assert(actor_ended(&leaves.actor, -ECANCELED));
     cr_assert(actor_ended(&stays.actor, 2));
     cr_assert_eq(counts[0], 1);
@@ -291,10 +291,10 @@ Test(batch, when_the_oldest_leaves_the_time_of_the_next_counts)
     int64_t start_ns = sim_now_ns(sim);
 
     start_caller(&leaves, 1);
-    stage_pass(6 * NS_PER_MS);
+    fixture_pass(6 * NS_PER_MS);
     start_caller(&stays, 2);
     task_cancel(&leaves.actor.task, loop.now_ns);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&stays.actor, 4));
     cr_assert_eq(begun_ns[0], start_ns + 16 * NS_PER_MS);
 }
@@ -304,12 +304,12 @@ Test(batch, when_the_only_one_leaves_there_is_none)
     struct caller leaves = {0}, next = {0};
 
     start_caller(&leaves, 1);
-    stage_pass(6 * NS_PER_MS);
+    fixture_pass(6 * NS_PER_MS);
     task_cancel(&leaves.actor.task, loop.now_ns);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_eq(batches, 0);
     start_caller(&next, 2);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&next.actor, 4));
 }
 
@@ -320,12 +320,12 @@ Test(batch, one_cancelled_while_its_batch_runs_leaves_the_others_alone)
     takes_ns = 20 * NS_PER_MS;
     for (int i = 0; i < SIZE; i++)
         start_caller(&callers[i], i);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     task_cancel(&callers[1].actor.task, loop.now_ns);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&callers[1].actor, -ECANCELED), "it doesn't wait for the others");
     memset(&callers[1], 0x5a, sizeof(callers[1])); /* its frame may be gone */
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     cr_assert(actor_ended(&callers[0].actor, 0));
     cr_assert(actor_ended(&callers[2].actor, 4));
     cr_assert_eq(places_left, 1);
@@ -339,12 +339,12 @@ Test(batch, one_out_of_time_leaves_gathered_or_running)
     takes_ns = 20 * NS_PER_MS;
     start_caller(&gathered, 1);
     start_caller(&running, 2);
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     cr_assert(actor_ended(&gathered.actor, -ETIMEDOUT));
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&running.actor, -ETIMEDOUT));
     cr_assert_eq(counts[0], 1);
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     cr_assert_eq(places_left, 1);
 }
 
@@ -355,14 +355,14 @@ Test(batch, an_answer_in_the_turn_of_the_deadline_counts_and_a_cancel_beats_it)
     takes_ns = 20 * NS_PER_MS;
     for (int i = 0; i < SIZE; i++)
         start_caller(&callers[i], i + 1);
-    stage_settle();
+    fixture_settle();
     task_wake(&callers[0].actor.task);
     sim_advance(sim, 20 * NS_PER_MS);
     batch_answer(&callers[0].item, 7);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&callers[0].actor, 7));
     task_cancel(&callers[1].actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&callers[1].actor, -ECANCELED), "though it was answered");
     cr_assert(actor_ended(&callers[2].actor, 6));
 }
@@ -373,7 +373,7 @@ Test(batch, one_that_was_cancelled_before_it_asked_is_not_asked_for)
 
     start_caller(&caller, 1);
     task_cancel(&caller.actor.task, loop.now_ns);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&caller.actor, -ECANCELED));
     cr_assert_eq(batches, 0);
 }
@@ -386,11 +386,11 @@ Test(batch, closed_it_makes_what_is_gathered_at_once_and_no_more)
 
     start_caller(&callers[0], 1);
     start_caller(&callers[1], 2);
-    stage_settle();
+    fixture_settle();
     batch_close(&doubler.batch);
     batch_close(&doubler.batch);
     start_caller(&late, 3);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&callers[0].actor, 2));
     cr_assert(actor_ended(&callers[1].actor, 4));
     cr_assert(actor_ended(&late.actor, -EPIPE));
@@ -405,9 +405,9 @@ Test(batch, closed_while_one_runs_it_makes_all_that_are_left)
     takes_ns = NS_PER_MS;
     for (int i = 0; i < 8; i++)
         start_caller(&callers[i], i);
-    stage_settle();
+    fixture_settle();
     batch_close(&doubler.batch);
-    stage_pass(3 * NS_PER_MS);
+    fixture_pass(3 * NS_PER_MS);
     for (int i = 0; i < 8; i++)
         cr_assert(actor_ended(&callers[i].actor, 2 * i));
     cr_assert(task_ended(&doubler.batch.task));
@@ -420,15 +420,15 @@ Test(batch, cancelled_it_ends_with_the_batch_that_runs_and_refuses_the_rest)
     takes_ns = 20 * NS_PER_MS;
     for (int i = 0; i < 8; i++)
         start_caller(&callers[i], i);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     task_cancel(&doubler.batch.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < 8; i++)
         cr_assert(actor_ended(&callers[i].actor, i < SIZE ? -ECANCELED : -EPIPE));
     cr_assert_eq(batches, 1);
     cr_assert_eq(doubler.batch.task.result, -ECANCELED);
     start_caller(&late, 1);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&late.actor, -EPIPE));
 }
 
@@ -437,9 +437,9 @@ Test(batch, cancelled_while_it_gathers_it_refuses_what_is_gathered)
     struct caller caller = {0};
 
     start_caller(&caller, 1);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     task_cancel(&doubler.batch.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&caller.actor, -EPIPE));
     cr_assert_eq(batches, 0);
 }
@@ -450,7 +450,7 @@ Test(batch, cancelled_before_its_first_step_it_refuses_all)
 
     task_cancel(&doubler.batch.task, loop.now_ns);
     start_caller(&caller, 1);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&caller.actor, -EPIPE));
     cr_assert(task_ended(&doubler.batch.task));
 }
@@ -489,7 +489,7 @@ Test(batch, to_answer_what_is_only_gathered_is_a_bug, .signal = SIGABRT)
 
     cr_redirect_stderr();
     start_caller(&caller, 1);
-    stage_settle();
+    fixture_settle();
     batch_answer(&caller.item, 0);
 }
 
@@ -501,7 +501,7 @@ Test(batch, to_answer_twice_is_a_bug, .signal = SIGABRT)
     takes_ns = NS_PER_MS;
     for (int i = 0; i < SIZE; i++)
         start_caller(&callers[i], i);
-    stage_settle();
+    fixture_settle();
     batch_answer(&callers[0].item, 0);
     batch_answer(&callers[0].item, 0);
 }

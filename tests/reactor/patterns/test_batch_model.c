@@ -5,9 +5,9 @@
 #include <errno.h>
 
 #include "reactor/patterns/batch.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-TestSuite(batch_model, .init = stage_open, .fini = stage_close);
+TestSuite(batch_model, .init = fixture_open, .fini = fixture_close);
 
 #define MODEL_SEEDS 1500
 #define MODEL_ROUNDS 60
@@ -69,7 +69,7 @@ static void model_take(struct model *model)
 
 static void model_answer(struct model *model)
 {
-    bool fails = stage_random(&model->random, 4) == 0;
+    bool fails = fixture_random(&model->random, 4) == 0;
 
     model->rc = fails ? -EIO : 0;
     for (size_t i = 0; i < model->batch.count; i++) {
@@ -88,7 +88,7 @@ static int model_make(struct task *task, struct batch *batch)
 
     TASK_BEGIN();
     model_take(self);
-    self->now_takes_ns = stage_random(&self->random, 3) * 5 * NS_PER_MS;
+    self->now_takes_ns = fixture_random(&self->random, 3) * 5 * NS_PER_MS;
     if (self->now_takes_ns)
         TASK_AWAIT(self->rc, task_sleep(task, self->now_takes_ns));
     model_answer(self);
@@ -113,7 +113,7 @@ static void model_act(struct model *model, struct model_caller *caller)
     *caller = (struct model_caller){.model = model, .waiting = true, .number = ++model->numbers};
     caller->actor.call = model_asks;
     caller->actor.object = caller;
-    caller->actor.limit_ns = stage_random(&model->random, 4) ? 0 : 7 * NS_PER_MS;
+    caller->actor.limit_ns = fixture_random(&model->random, 4) ? 0 : 7 * NS_PER_MS;
     caller->asked_ns = loop.now_ns;
     actor_start(&caller->actor, "caller");
 }
@@ -149,22 +149,22 @@ static void model_run(uint64_t seed)
 {
     struct model model = {.seed = seed, .random = seed};
 
-    model.delay_ns = stage_random(&model.random, 4) * 5 * NS_PER_MS;
+    model.delay_ns = fixture_random(&model.random, 4) * 5 * NS_PER_MS;
     model.batch = (struct batch){.make = model_make, .items = model.places};
-    model.batch.size = stage_random(&model.random, 5) + 1;
+    model.batch.size = fixture_random(&model.random, 5) + 1;
     model.batch.delay_ns = model.delay_ns;
     batch_init(&model.batch);
-    cr_assert_eq(task_group_spawn(&cast, &model.batch.task, "model", batch_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &model.batch.task, "model", batch_step), 0);
     for (int round = 0; round < MODEL_ROUNDS; round++) {
-        for (unsigned i = stage_random(&model.random, 5); i > 0; i--)
-            model_act(&model, &model.callers[stage_random(&model.random, MODEL_CALLERS)]);
-        stage_pass(stage_random(&model.random, 4) * NS_PER_MS);
+        for (unsigned i = fixture_random(&model.random, 5); i > 0; i--)
+            model_act(&model, &model.callers[fixture_random(&model.random, MODEL_CALLERS)]);
+        fixture_pass(fixture_random(&model.random, 4) * NS_PER_MS);
         (void)model_check(&model);
     }
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     must(model_check(&model) == 0, "seed %ju: some wait for ever", (uintmax_t)seed);
     batch_close(&model.batch);
-    stage_settle();
+    fixture_settle();
     must(task_ended(&model.batch.task), "seed %ju: it doesn't end", (uintmax_t)seed);
 }
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "reactor/task/sync.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 /* Opens at the third failure within 10 s, for 5 s. */
 static const struct breaker_policy policy = {
@@ -21,12 +21,12 @@ static struct breaker_board board;
 
 static void open_breaker(void)
 {
-    stage_open();
+    fixture_open();
     board = (struct breaker_board){.first = NULL};
     breaker_init(&breaker, &board, "mail", &policy);
 }
 
-TestSuite(breaker, .init = open_breaker, .fini = stage_close);
+TestSuite(breaker, .init = open_breaker, .fini = fixture_close);
 
 /* One call at `now_ns` that ends at once. Returns what breaker_enter said. */
 static int call(int64_t now_ns, int result)
@@ -299,7 +299,7 @@ static void start_caller(struct caller *caller)
     caller->actor.object = caller;
     event_init(&caller->event);
     actor_start(&caller->actor, "caller");
-    stage_settle();
+    fixture_settle();
 }
 
 Test(breaker, an_await_through_it_has_the_result_of_the_call)
@@ -310,7 +310,7 @@ Test(breaker, an_await_through_it_has_the_result_of_the_call)
     cr_assert(actor_waiting(&caller.actor));
     cr_assert_eq(breaker.inside, 1);
     event_set(&caller.event);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&caller.actor, 12));
     cr_assert_eq(breaker.inside, 0);
     cr_assert_eq(breaker.counts.succeeded, 1);
@@ -331,15 +331,15 @@ Test(breaker, a_caller_that_is_cancelled_has_left)
     struct caller caller = {.result = 0}, next = {.result = 0};
 
     trip_at(loop.now_ns);
-    stage_pass(policy.open_ns);
+    fixture_pass(policy.open_ns);
     start_caller(&caller);
     task_cancel(&caller.actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&caller.actor, -ECANCELED));
     cr_assert_eq(breaker.inside, 0);
     start_caller(&next);
     event_set(&next.event);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&next.actor, 0), "it was the probe in the other's place");
     cr_assert_eq(breaker_state(&breaker, loop.now_ns), BREAKER_CLOSED);
 }
@@ -349,13 +349,13 @@ Test(breaker, a_time_out_is_a_failure_and_success_in_its_turn_is_not)
     struct caller slow = {.actor = {.limit_ns = NS_PER_MS}}, just = slow;
 
     start_caller(&slow);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&slow.actor, -ETIMEDOUT));
     cr_assert_eq(breaker.counts.failed, 1);
     start_caller(&just);
     sim_advance(sim, NS_PER_MS);
     event_set(&just.event);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&just.actor, 0));
     cr_assert_eq(breaker.counts.failed, 1);
 }
@@ -367,10 +367,10 @@ Test(breaker, it_takes_no_memory_and_no_timer)
 
     trip_at(loop.now_ns);
     cr_assert_eq(wheel_count(&loop.wheel), 0);
-    stage_pass(policy.open_ns);
+    fixture_pass(policy.open_ns);
     start_caller(&caller);
     event_set(&caller.event);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(sim_calls(sim), before, "and not one call that could fail");
 }
 
@@ -508,7 +508,7 @@ static void model_act(struct model *model, unsigned who)
     static const int results[] = {0, -EIO, -EIO, -ECANCELED};
 
     if (model->passes[who].breaker) {
-        int result = results[stage_random(&model->random, 4)];
+        int result = results[fixture_random(&model->random, 4)];
         breaker_leave(&model->passes[who], model->now_ns, result);
         model_leave(model, who, result);
         return;
@@ -533,13 +533,13 @@ static void model_run(uint64_t seed)
 {
     struct model model = {.seed = seed, .random = seed, .opened_ns = -1};
 
-    model.policy.failures = stage_random(&model.random, 5) + 1;
-    model.policy.window_ns = stage_random(&model.random, 30);
-    model.policy.open_ns = stage_random(&model.random, 20);
+    model.policy.failures = fixture_random(&model.random, 5) + 1;
+    model.policy.window_ns = fixture_random(&model.random, 30);
+    model.policy.open_ns = fixture_random(&model.random, 20);
     breaker_init(&breaker, NULL, "model", &model.policy);
     for (int round = 0; round < MODEL_ROUNDS; round++) {
-        model.now_ns += stage_random(&model.random, 4);
-        model_act(&model, stage_random(&model.random, MODEL_CALLERS));
+        model.now_ns += fixture_random(&model.random, 4);
+        model_act(&model, fixture_random(&model.random, MODEL_CALLERS));
         model_check(&model);
     }
 }

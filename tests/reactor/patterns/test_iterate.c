@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-TestSuite(iterate, .init = stage_open, .fini = stage_close);
+TestSuite(iterate, .init = fixture_open, .fini = fixture_close);
 
 /* --- a source that is watched --- */
 
@@ -112,7 +112,7 @@ static struct consumer consumer;
 static void start_consumer(struct iterator *source)
 {
     consumer.source = source;
-    cr_assert_eq(task_group_spawn(&cast, &consumer.task, "consumer", consumer_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &consumer.task, "consumer", consumer_step), 0);
 }
 
 static void must_end(int result, size_t count)
@@ -128,7 +128,7 @@ Test(iterate, the_end_closes)
 {
     make_probe(3, NS_PER_SECOND);
     start_consumer(&probe.iterator);
-    stage_pass(3 * NS_PER_SECOND);
+    fixture_pass(3 * NS_PER_SECOND);
     must_end(0, 3);
     cr_assert_eq(consumer.seen[2], 3);
     cr_assert_eq(probe.closed, 1);
@@ -139,7 +139,7 @@ Test(iterate, breaking_off_closes)
     make_probe(9, 0);
     consumer.stop_at = 2;
     start_consumer(&probe.iterator);
-    stage_settle();
+    fixture_settle();
     must_end(0, 2);
     cr_assert_eq(probe.asked, 2, "no more is asked for than is used");
     cr_assert_eq(probe.closed, 1);
@@ -152,7 +152,7 @@ Test(iterate, a_body_that_fails_closes)
     consumer.stop_at = 2;
     consumer.stop_with = -EIO;
     start_consumer(&probe.iterator);
-    stage_settle();
+    fixture_settle();
     must_end(-EIO, 2);
     cr_assert_eq(probe.closed, 1);
 }
@@ -162,7 +162,7 @@ Test(iterate, a_source_that_fails_is_closed)
     make_probe(1, 0);
     probe.end = -ECONNRESET;
     start_consumer(&probe.iterator);
-    stage_settle();
+    fixture_settle();
     must_end(-ECONNRESET, 1);
     cr_assert_eq(probe.closed, 1);
 }
@@ -172,7 +172,7 @@ Test(iterate, the_failure_of_the_close_is_told_where_nothing_else_failed)
     make_probe(1, 0);
     probe.close_result = -EBADF;
     start_consumer(&probe.iterator);
-    stage_settle();
+    fixture_settle();
     must_end(-EBADF, 1);
 }
 
@@ -182,9 +182,9 @@ Test(iterate, a_cancel_in_the_next_or_in_the_body_closes)
         consumer = (struct consumer){.body_ns = in_body ? NS_PER_SECOND : 0};
         make_probe(9, in_body ? 0 : NS_PER_SECOND);
         start_consumer(&probe.iterator);
-        stage_pass(2 * NS_PER_SECOND + NS_PER_MS);
+        fixture_pass(2 * NS_PER_SECOND + NS_PER_MS);
         task_cancel(&consumer.task, loop.now_ns);
-        stage_settle();
+        fixture_settle();
         must_end(-ECANCELED, 2);
         cr_assert_eq(probe.closed, 1);
     }
@@ -195,7 +195,7 @@ Test(iterate, a_deadline_closes_and_an_item_in_the_same_turn_beats_it)
     make_probe(9, NS_PER_SECOND);
     consumer.limit_ns = 2 * NS_PER_SECOND;
     start_consumer(&probe.iterator);
-    stage_pass(10 * NS_PER_SECOND);
+    fixture_pass(10 * NS_PER_SECOND);
     must_end(-ETIMEDOUT, 2);
     cr_assert_eq(probe.closed, 1);
 }
@@ -207,11 +207,11 @@ Test(iterate, a_close_is_shielded_until_the_cancels_deadline)
         make_probe(9, NS_PER_SECOND);
         probe.close_ns = NS_PER_SECOND;
         start_consumer(&probe.iterator);
-        stage_settle();
+        fixture_settle();
         task_cancel(&consumer.task, loop.now_ns + (enough ? 2 : 1) * NS_PER_SECOND / 2 + enough);
-        stage_pass(NS_PER_SECOND / 2);
+        fixture_pass(NS_PER_SECOND / 2);
         cr_assert_eq(task_ended(&consumer.task), !enough);
-        stage_pass(NS_PER_SECOND / 2);
+        fixture_pass(NS_PER_SECOND / 2);
         must_end(-ECANCELED, 0);
         cr_assert_eq(probe.closed, 1);
     }
@@ -224,7 +224,7 @@ Test(iterate, a_deadline_that_is_open_holds_for_the_close)
     consumer.limit_ns = NS_PER_SECOND;
     consumer.stop_at = 1;
     start_consumer(&probe.iterator);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     must_end(-ETIMEDOUT, 1);
     cr_assert_eq(probe.closed, 1);
 }
@@ -247,7 +247,7 @@ static void call(int (*function)(struct task *task, void *object), struct iterat
 {
     struct actor actor = {.call = function, .object = iterator};
     actor_start(&actor, "caller");
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, result), "%d", actor.task.result);
 }
 
@@ -283,11 +283,11 @@ Test(iterate, behind_a_deadline_a_generator_goes_on_where_it_was)
     for (size_t item = 1; item <= 3; item++) {
         for (int i = 0; i < 2; i++) {
             actor_start(&hasty, "hasty");
-            stage_pass(NS_PER_MS);
+            fixture_pass(NS_PER_MS);
             cr_assert(actor_ended(&hasty, -ETIMEDOUT));
         }
         actor_start(&patient, "patient");
-        stage_pass(NS_PER_SECOND);
+        fixture_pass(NS_PER_SECOND);
         cr_assert(actor_ended(&patient, 1));
         cr_assert_eq(probe.iterator.item.size, item, "%zu", probe.iterator.item.size);
     }
@@ -340,7 +340,7 @@ Test(iterate, a_body_that_answers_a_count_is_a_bug, .signal = SIGABRT)
     consumer.stop_at = 1;
     consumer.stop_with = 2;
     start_consumer(&probe.iterator);
-    stage_settle();
+    fixture_settle();
 }
 
 /* --- adapters --- */
@@ -371,7 +371,7 @@ Test(iterate, adapters_are_lazy_and_closing_the_last_closes_the_first)
     iterate_take(&three, &squares.iterator, 3);
     uint64_t allocations = sim_count(sim, SIM_ALLOCATE) + sim_count(sim, SIM_RESIZE);
     start_consumer(&three.iterator);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     must_end(-EBADF, 3);
     cr_assert_eq(consumer.seen[0], 4);
     cr_assert_eq(consumer.seen[1], 16);
@@ -396,10 +396,10 @@ Test(iterate, adapters_pass_failures_and_cancels_on)
         iterate_map(&squares, &all.iterator, square, NULL);
         iterate_take(&many, &squares.iterator, 100);
         start_consumer(&many.iterator);
-        stage_pass(NS_PER_SECOND);
+        fixture_pass(NS_PER_SECOND);
         if (cancelled)
             task_cancel(&consumer.task, loop.now_ns);
-        stage_settle();
+        fixture_settle();
         must_end(cancelled ? -ECANCELED : -EIO, 1);
         cr_assert_eq(probe.closed, 1);
     }
@@ -418,9 +418,9 @@ static struct iterator *adapt(union adapter *adapter, struct iterator *source, u
                               size_t *model, size_t *count)
 {
     size_t kept = 0;
-    size_t choice = stage_random(state, 3);
+    size_t choice = fixture_random(state, 3);
     size_t divisor = divisors[choice];
-    switch (stage_random(state, 3)) {
+    switch (fixture_random(state, 3)) {
     case 0:
         for (size_t i = 0; i < *count; i++)
             model[i] *= model[i];
@@ -435,7 +435,7 @@ static struct iterator *adapt(union adapter *adapter, struct iterator *source, u
         iterate_filter(&adapter->filter, source, divides, &divisors[choice]);
         return &adapter->filter.iterator;
     default:
-        kept = stage_random(state, 40);
+        kept = fixture_random(state, 40);
         if (kept < *count)
             *count = kept;
         iterate_take(&adapter->take, source, kept);
@@ -450,7 +450,7 @@ Test(iterate, random_pipelines_yield_what_arrays_say)
         size_t model[SEEN_MAX], count = 60;
         uint64_t state = seed;
 
-        make_probe(count, stage_random(&state, 2) ? NS_PER_MS : 0);
+        make_probe(count, fixture_random(&state, 2) ? NS_PER_MS : 0);
         for (size_t i = 0; i < count; i++)
             model[i] = i + 1;
         struct iterator *last = &probe.iterator;
@@ -458,7 +458,7 @@ Test(iterate, random_pipelines_yield_what_arrays_say)
             last = adapt(&adapters[i], last, &state, model, &count);
         consumer = (struct consumer){.count = 0};
         start_consumer(last);
-        stage_pass(NS_PER_SECOND);
+        fixture_pass(NS_PER_SECOND);
         cr_assert_eq(consumer.count, count, "seed %lu: %zu, not %zu", seed, consumer.count, count);
         cr_assert_arr_eq(consumer.seen, model, count * sizeof(model[0]), "seed %lu", seed);
         cr_assert_eq(probe.closed, 1, "seed %lu", seed);
@@ -485,7 +485,7 @@ Test(iterate, items_of_a_queue_come_until_it_is_closed)
     struct actor cancelled = {.call = takes_next, .object = &items.iterator};
     actor_start(&cancelled, "cancelled");
     task_cancel(&cancelled.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&cancelled, -ECANCELED));
     queue_close(&queue);
     call(takes_next, &items.iterator, 1);
@@ -509,7 +509,7 @@ static void start_ticks(int64_t period_ns)
 {
     struct actor actor = {.call = starts_ticks, .object = &period_ns};
     actor_start(&actor, "starter");
-    stage_settle();
+    fixture_settle();
 }
 
 Test(iterate, ticks_come_without_drift_though_the_consumer_takes_its_time)
@@ -519,7 +519,7 @@ Test(iterate, ticks_come_without_drift_though_the_consumer_takes_its_time)
     consumer.body_ns = 7 * NS_PER_MS;
     consumer.stop_at = 5;
     start_consumer(&ticks.iterator);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     must_end(0, 5);
     cr_assert_eq(ticks.at_ns, begin_ns + 60 * NS_PER_MS);
     for (int i = 0; i < 5; i++)
@@ -532,7 +532,7 @@ Test(iterate, ticks_that_were_missed_are_counted_not_repeated)
     consumer.body_ns = 35 * NS_PER_MS;
     consumer.stop_at = 3;
     start_consumer(&ticks.iterator);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     must_end(0, 3);
     cr_assert_eq(consumer.seen[0], 1); /* at 10 */
     cr_assert_eq(consumer.seen[1], 3); /* at 45: of 20, 30 and 40 */
@@ -545,9 +545,9 @@ Test(iterate, an_overdue_tick_lets_the_others_run_once)
     sim_advance(sim, NS_PER_SECOND);
     struct actor actor = {.call = takes_next, .object = &ticks.iterator};
     actor_start(&actor, "late");
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_waiting(&actor));
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&actor, 1));
     cr_assert_eq(ticks.iterator.item.size, 1000);
 }
@@ -558,14 +558,14 @@ Test(iterate, a_tick_in_the_turn_of_the_deadline_is_had_and_a_cancel_beats_it)
 
     start_ticks(NS_PER_SECOND);
     actor_start(&actor, "in time");
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&actor, 1));
     cr_assert(actor.limit_passed);
     actor_start(&actor, "cancelled");
-    stage_settle();
+    fixture_settle();
     sim_advance(sim, NS_PER_SECOND);
     task_cancel(&actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, -ECANCELED));
 }
 

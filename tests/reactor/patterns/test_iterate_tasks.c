@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-TestSuite(iterate_tasks, .init = stage_open, .fini = stage_close);
+TestSuite(iterate_tasks, .init = fixture_open, .fini = fixture_close);
 
 #define CHILDREN 20
 
@@ -82,7 +82,7 @@ static struct parent parent;
 
 static void start_parent(void)
 {
-    cr_assert_eq(task_group_spawn(&cast, &parent.task, "parent", parent_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &parent.task, "parent", parent_step), 0);
 }
 
 Test(iterate_tasks, results_come_as_tasks_end_and_a_failure_harms_no_other)
@@ -93,7 +93,7 @@ Test(iterate_tasks, results_come_as_tasks_end_and_a_failure_harms_no_other)
     parent.children[1].result = -EIO;
     parent.children[2].takes_ns = 2 * NS_PER_SECOND;
     start_parent();
-    stage_pass(3 * NS_PER_SECOND);
+    fixture_pass(3 * NS_PER_SECOND);
     cr_assert(task_ended(&parent.task));
     cr_assert_eq(parent.task.result, 0);
     cr_assert_eq(parent.ended, 3);
@@ -110,7 +110,7 @@ Test(iterate_tasks, breaking_off_cancels_and_joins_the_rest)
         parent.children[i].takes_ns = (i + 1) * NS_PER_SECOND;
     parent.stop_at = 2;
     start_parent();
-    stage_pass(2 * NS_PER_SECOND);
+    fixture_pass(2 * NS_PER_SECOND);
     cr_assert(task_ended(&parent.task));
     cr_assert_eq(parent.closed, 0);
     cr_assert_eq(parent.children[1].task.result, 0);
@@ -125,9 +125,9 @@ static void start_parent_in_a_hurry(void)
     parent.children[1].takes_ns = 60 * NS_PER_SECOND;
     parent.limit_ns = NS_PER_SECOND + NS_PER_MS;
     start_parent();
-    stage_settle();
+    fixture_settle();
     sim_advance(sim, parent.limit_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&parent.task));
     cr_assert_eq(parent.children[1].task.result, -ECANCELED);
 }
@@ -154,7 +154,7 @@ Test(iterate_tasks, results_that_were_not_closed_are_a_bug, .signal = SIGABRT)
     parent.count = 1;
     parent.leaves_it_open = true;
     start_parent();
-    stage_settle();
+    fixture_settle();
 }
 
 /* Cancels at each turn in which something happens, with time to clean up and without. */
@@ -169,11 +169,11 @@ Test(iterate_tasks, wherever_a_consumer_is_cancelled_nobody_is_left_behind)
             start_parent();
             for (int i = 0; i < turns; i++) {
                 sim_advance(sim, NS_PER_MS / 2);
-                stage_turn();
+                fixture_turn();
             }
             ended = task_ended(&parent.task);
             task_cancel(&parent.task, grace ? TIME_NEVER : loop.now_ns);
-            stage_settle();
+            fixture_settle();
             cr_assert(task_ended(&parent.task), "turn %d", turns);
             cr_assert_eq(parent.task.result, parent.ended == 2 ? 1 : -ECANCELED, "turn %d", turns);
         }
@@ -186,9 +186,9 @@ Test(iterate_tasks, a_cancelled_consumer_of_results_leaves_nobody_behind)
     parent.children[0].takes_ns = NS_PER_SECOND;
     parent.children[1].takes_ns = 60 * NS_PER_SECOND;
     start_parent();
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     task_cancel(&parent.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&parent.task));
     cr_assert_eq(parent.task.result, -ECANCELED);
     cr_assert_eq(parent.children[1].task.result, -ECANCELED);
@@ -200,7 +200,7 @@ Test(iterate_tasks, tasks_may_be_spawned_while_their_results_are_gone_over)
     parent.one_more = true;
     parent.children[1].takes_ns = NS_PER_SECOND;
     start_parent();
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(task_ended(&parent.task));
     cr_assert_eq(parent.ended, 2);
 }
@@ -208,7 +208,7 @@ Test(iterate_tasks, tasks_may_be_spawned_while_their_results_are_gone_over)
 Test(iterate_tasks, no_tasks_have_no_results)
 {
     start_parent();
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&parent.task));
     cr_assert_eq(parent.ended, 0);
 }
@@ -219,9 +219,9 @@ Test(iterate_tasks, random_results_come_sorted_by_their_time)
         uint64_t state = seed;
         parent = (struct parent){.count = CHILDREN};
         for (int i = 0; i < CHILDREN; i++)
-            parent.children[i].takes_ns = (1 + (int64_t)stage_random(&state, 9)) * NS_PER_MS;
+            parent.children[i].takes_ns = (1 + (int64_t)fixture_random(&state, 9)) * NS_PER_MS;
         start_parent();
-        stage_pass(NS_PER_SECOND);
+        fixture_pass(NS_PER_SECOND);
         cr_assert_eq(parent.ended, CHILDREN, "seed %lu", seed);
         for (int i = 1; i < CHILDREN; i++) {
             int before = parent.order[i - 1], after = parent.order[i];
@@ -270,15 +270,15 @@ static void start_gatherer(void)
         gatherer.children[i].takes_ns = (3 - i) * NS_PER_SECOND;
         gatherer.children[i].result = 10 + i;
     }
-    cr_assert_eq(task_group_spawn(&cast, &gatherer.task, "gatherer", gatherer_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &gatherer.task, "gatherer", gatherer_step), 0);
 }
 
 Test(iterate_tasks, gather_has_all_results_in_order_in_the_time_of_the_longest)
 {
     start_gatherer();
-    stage_pass(3 * NS_PER_SECOND - NS_PER_MS);
+    fixture_pass(3 * NS_PER_SECOND - NS_PER_MS);
     cr_assert_not(task_ended(&gatherer.task));
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(task_ended(&gatherer.task));
     cr_assert_eq(gatherer.task.result, 0);
     for (int i = 0; i < 3; i++)
@@ -289,7 +289,7 @@ Test(iterate_tasks, the_first_failure_of_a_gather_cancels_the_others)
 {
     start_gatherer();
     gatherer.children[1].result = -EIO;
-    stage_pass(2 * NS_PER_SECOND);
+    fixture_pass(2 * NS_PER_SECOND);
     cr_assert(task_ended(&gatherer.task));
     cr_assert_eq(gatherer.task.result, -EIO);
     cr_assert_eq(gatherer.tasks[0]->result, -ECANCELED);
@@ -300,7 +300,7 @@ Test(iterate_tasks, a_timeout_around_a_gather_ends_all_of_it)
 {
     gatherer.limit_ns = 1500 * NS_PER_MS;
     start_gatherer();
-    stage_pass(1500 * NS_PER_MS);
+    fixture_pass(1500 * NS_PER_MS);
     cr_assert(task_ended(&gatherer.task));
     cr_assert_eq(gatherer.task.result, -ETIMEDOUT);
     cr_assert_eq(gatherer.tasks[0]->result, -ECANCELED);
@@ -312,9 +312,9 @@ Test(iterate_tasks, a_gather_that_is_whole_in_the_turn_of_its_deadline_is_had)
 {
     gatherer.limit_ns = 3 * NS_PER_SECOND + NS_PER_MS;
     start_gatherer();
-    stage_settle();
+    fixture_settle();
     sim_advance(sim, gatherer.limit_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&gatherer.task));
     cr_assert_eq(gatherer.task.result, 0);
 }
@@ -322,9 +322,9 @@ Test(iterate_tasks, a_gather_that_is_whole_in_the_turn_of_its_deadline_is_had)
 Test(iterate_tasks, a_cancelled_gather_ends_all_of_it)
 {
     start_gatherer();
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     task_cancel(&gatherer.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&gatherer.task));
     cr_assert_eq(gatherer.task.result, -ECANCELED);
     cr_assert_eq(gatherer.tasks[0]->result, -ECANCELED);

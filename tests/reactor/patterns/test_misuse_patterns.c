@@ -4,7 +4,7 @@
 #include "reactor/reactor.h"
 #include "tests/support/misuse.h"
 
-TestSuite(misuse_patterns, .init = stage_open, .fini = stage_close);
+TestSuite(misuse_patterns, .init = fixture_open, .fini = fixture_close);
 
 /* What is fine but for one field. */
 #define WITH(fine, field, value)      \

@@ -9,7 +9,7 @@
 #include <signal.h>
 
 #include "reactor/task/sync.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 /* What is made: takes `takes_ns` and, in between, a limit of its own; then ends with `result`. */
 struct made {
@@ -73,19 +73,19 @@ static void start_asker(struct asker *asker)
 
 static void open_once(void)
 {
-    stage_open();
+    fixture_open();
     made = (struct made){.takes_ns = 10 * NS_PER_MS};
     once_init(&once, make_step, &made);
 }
 
-TestSuite(once, .init = open_once, .fini = stage_close);
+TestSuite(once, .init = open_once, .fini = fixture_close);
 
 /* Starts a maker and two who wait for it. */
 static void start_three(struct asker *askers)
 {
     for (int i = 0; i < 3; i++)
         start_asker(&askers[i]);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(made.maker, &askers[0].actor.task);
     cr_assert_eq(made.begun, 1);
 }
@@ -97,11 +97,11 @@ Test(once, the_first_makes_it_and_all_have_it)
     struct asker askers[3] = {0}, late = {0};
 
     start_three(askers);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     for (int i = 0; i < 3; i++)
         cr_assert(actor_ended(&askers[i].actor, 0));
     start_asker(&late);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&late.actor, 0), "without being parked");
     cr_assert_eq(made.begun, 1);
 }
@@ -114,7 +114,7 @@ Test(once, what_is_made_without_waiting_is_there_at_once)
     made.result = 5;
     start_asker(&a);
     start_asker(&b);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&a.actor, 0), "whatever count it is made with");
     cr_assert(actor_ended(&b.actor, 0));
     cr_assert_eq(made.begun, 1);
@@ -126,13 +126,13 @@ Test(once, a_failure_is_told_to_all_and_the_next_tries_again)
 
     made.result = -EIO;
     start_three(askers);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     for (int i = 0; i < 3; i++)
         cr_assert(actor_ended(&askers[i].actor, -EIO));
     cr_assert_eq(made.begun, 1, "each hears of the one failure, none tries on its own");
     made.result = 0;
     start_asker(&next);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&next.actor, 0));
     cr_assert_eq(made.begun, 2);
 }
@@ -164,10 +164,10 @@ Test(once, who_asks_before_all_were_told_is_not_told_but_tries_again)
     made.result = -EIO;
     actor_start(&stubborn.asker.actor, "stubborn");
     start_asker(&waiting);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&waiting.actor, -EIO));
     cr_assert(actor_waiting(&stubborn.asker.actor));
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&stubborn.asker.actor, 0));
     cr_assert_eq(made.begun, 2);
 }
@@ -178,7 +178,7 @@ Test(once, a_time_out_of_its_own_is_a_failure_like_any)
 
     made.limit_ns = NS_PER_MS;
     start_three(askers);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     for (int i = 0; i < 3; i++)
         cr_assert(actor_ended(&askers[i].actor, -ETIMEDOUT));
     cr_assert_eq(made.begun, 1);
@@ -189,10 +189,10 @@ Test(once, what_was_reset_is_made_anew)
     struct asker a = {0}, b = {0};
 
     start_asker(&a);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     once_reset(&once);
     start_asker(&b);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&b.actor, 0));
     cr_assert_eq(made.begun, 2);
 }
@@ -203,7 +203,7 @@ Test(once, it_takes_no_memory)
     uint64_t before = sim_calls(sim);
 
     start_three(askers);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert_eq(sim_calls(sim), before, "and not one call that could fail");
 }
 
@@ -214,14 +214,14 @@ Test(once, a_maker_that_is_cancelled_hands_over_to_who_waited_longest)
     struct asker askers[3] = {0};
 
     start_three(askers);
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     task_cancel(&askers[0].actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&askers[0].actor, -ECANCELED));
     cr_assert_eq(made.maker, &askers[1].actor.task);
-    stage_pass(9 * NS_PER_MS);
+    fixture_pass(9 * NS_PER_MS);
     cr_assert(actor_waiting(&askers[1].actor), "it began at the beginning");
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&askers[1].actor, 0));
     cr_assert(actor_ended(&askers[2].actor, 0));
     cr_assert_eq(made.begun, 2);
@@ -233,10 +233,10 @@ Test(once, a_maker_out_of_time_hands_over_too)
     struct asker askers[3] = {{.actor = {.limit_ns = 5 * NS_PER_MS}}};
 
     start_three(askers);
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     cr_assert(actor_ended(&askers[0].actor, -ETIMEDOUT));
     cr_assert_eq(made.maker, &askers[1].actor.task);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&askers[1].actor, 0));
     cr_assert(actor_ended(&askers[2].actor, 0));
 }
@@ -246,12 +246,12 @@ Test(once, a_cancelled_maker_without_successor_leaves_it_to_the_next_who_asks)
     struct asker first = {0}, next = {0};
 
     start_asker(&first);
-    stage_settle();
+    fixture_settle();
     task_cancel(&first.actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(made.inside, 0);
     start_asker(&next);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&next.actor, 0));
 }
 
@@ -261,12 +261,12 @@ Test(once, a_successor_cancelled_before_it_runs_hands_over_in_turn)
 
     start_three(askers);
     task_cancel(&askers[0].actor.task, loop.now_ns);
-    stage_turn();
+    fixture_turn();
     task_cancel(&askers[1].actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&askers[1].actor, -ECANCELED));
     cr_assert_eq(made.maker, &askers[2].actor.task);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&askers[2].actor, 0));
 }
 
@@ -276,11 +276,11 @@ Test(once, a_successor_whose_time_is_over_hands_over_in_turn)
                               {.actor = {.limit_ns = 5 * NS_PER_MS}}};
 
     start_three(askers);
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     cr_assert(actor_ended(&askers[0].actor, -ETIMEDOUT));
     cr_assert(actor_ended(&askers[1].actor, -ETIMEDOUT));
     cr_assert_eq(made.maker, &askers[2].actor.task);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&askers[2].actor, 0));
 }
 
@@ -291,9 +291,9 @@ Test(once, a_newcomer_does_not_overtake_the_successor)
     start_three(askers);
     task_cancel(&askers[0].actor.task, loop.now_ns);
     start_asker(&newcomer); /* runs when the maker has left and the successor has yet to run */
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(made.maker, &askers[1].actor.task);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&newcomer.actor, 0));
 }
 
@@ -304,12 +304,12 @@ Test(once, those_who_stop_waiting_leave_the_others_alone)
 
     start_three(askers);
     start_asker(&last);
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     task_cancel(&askers[2].actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&askers[1].actor, -ETIMEDOUT));
     cr_assert(actor_ended(&askers[2].actor, -ECANCELED));
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     cr_assert(actor_ended(&askers[0].actor, 0));
     cr_assert(actor_ended(&last.actor, 0));
     cr_assert_eq(made.begun, 1);
@@ -322,10 +322,10 @@ Test(once, made_in_the_turn_of_a_deadline_is_made_and_a_cancel_beats_it)
 
     start_three(askers);
     sim_advance(sim, 10 * NS_PER_MS);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&askers[0].actor, 0));
     task_cancel(&askers[2].actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&askers[1].actor, 0));
     cr_assert(actor_ended(&askers[2].actor, -ECANCELED));
 }
@@ -335,10 +335,10 @@ Test(once, a_cancelled_task_gets_nothing_though_it_is_made)
     struct asker maker = {0}, cancelled = {0};
 
     start_asker(&maker);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     start_asker(&cancelled);
     task_cancel(&cancelled.actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&cancelled.actor, -ECANCELED));
 }
 
@@ -348,9 +348,9 @@ Test(once, a_shielded_maker_makes_it)
 
     start_asker(&maker);
     start_asker(&waiting);
-    stage_settle();
+    fixture_settle();
     task_cancel(&maker.actor.task, TIME_NEVER);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&maker.actor, 0));
     cr_assert(actor_ended(&waiting.actor, 0));
     cr_assert_eq(made.begun, 1);
@@ -370,7 +370,7 @@ Test(once, what_asks_for_itself_is_a_bug, .signal = SIGABRT)
     cr_redirect_stderr();
     once_init(&once, asks_for_itself, &asker);
     start_asker(&asker);
-    stage_turn();
+    fixture_turn();
 }
 
 Test(once, to_reset_what_is_being_made_is_a_bug, .signal = SIGABRT)
@@ -379,7 +379,7 @@ Test(once, to_reset_what_is_being_made_is_a_bug, .signal = SIGABRT)
 
     cr_redirect_stderr();
     start_asker(&asker);
-    stage_settle();
+    fixture_settle();
     once_reset(&once);
 }
 
@@ -405,13 +405,13 @@ static void model_act(struct model *model, unsigned who)
 
     if (!model->waiting[who]) {
         *asker = (struct asker){.actor = {.limit_ns = 0}};
-        model->limited[who] = stage_random(&model->random, 3) == 0;
+        model->limited[who] = fixture_random(&model->random, 3) == 0;
         if (model->limited[who])
-            asker->actor.limit_ns = (stage_random(&model->random, 4) + 1) * NS_PER_MS;
+            asker->actor.limit_ns = (fixture_random(&model->random, 4) + 1) * NS_PER_MS;
         model->cancelled[who] = false;
         model->waiting[who] = true;
         start_asker(asker);
-    } else if (stage_random(&model->random, 3) == 0) {
+    } else if (fixture_random(&model->random, 3) == 0) {
         task_wake(&asker->actor.task);
     } else {
         model->cancelled[who] = true;
@@ -454,10 +454,10 @@ static void model_draw(struct model *model)
 {
     if (made.inside)
         return;
-    if (once.made && stage_random(&model->random, 2))
+    if (once.made && fixture_random(&model->random, 2))
         once_reset(&once);
-    made.takes_ns = stage_random(&model->random, 4) * NS_PER_MS;
-    made.result = stage_random(&model->random, 2) ? -EIO : 0;
+    made.takes_ns = fixture_random(&model->random, 4) * NS_PER_MS;
+    made.result = fixture_random(&model->random, 2) ? -EIO : 0;
 }
 
 static void model_run(uint64_t seed)
@@ -468,12 +468,12 @@ static void model_run(uint64_t seed)
     once_init(&once, make_step, &made);
     for (int round = 0; round < MODEL_ROUNDS; round++) {
         model_draw(&model);
-        for (unsigned i = stage_random(&model.random, 5); i > 0; i--)
-            model_act(&model, stage_random(&model.random, MODEL_ASKERS));
-        stage_pass(stage_random(&model.random, 3) * NS_PER_MS);
+        for (unsigned i = fixture_random(&model.random, 5); i > 0; i--)
+            model_act(&model, fixture_random(&model.random, MODEL_ASKERS));
+        fixture_pass(fixture_random(&model.random, 3) * NS_PER_MS);
         model_check(&model);
     }
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     model_check(&model);
     for (unsigned i = 0; i < MODEL_ASKERS; i++)
         must(!model.waiting[i], "seed %ju: %u waits for ever", (uintmax_t)seed, i);

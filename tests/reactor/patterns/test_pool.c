@@ -2,9 +2,9 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "tests/support/things.h"
+#include "tests/support/pool_fixture.h"
 
-TestSuite(pool, .init = things_open);
+TestSuite(pool, .init = pool_fixture_open);
 
 /* --- lending --- */
 
@@ -22,7 +22,7 @@ Test(pool, an_item_is_made_when_it_is_first_needed_and_lent_again)
     user_release(&b);
     user_release(&c);
     cr_assert_eq(pool.idle_count, 2);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, the_latest_returned_is_lent_first)
@@ -36,7 +36,7 @@ Test(pool, the_latest_returned_is_lent_first)
     user_lease(&c);
     cr_assert_eq(user_lent(&c), 1);
     user_release(&c);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, a_lease_of_what_is_idle_does_not_suspend)
@@ -46,10 +46,10 @@ Test(pool, a_lease_of_what_is_idle_does_not_suspend)
     user_lease(&a);
     user_release(&a);
     user_ask(&b, 0);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(user_lent(&b), 1);
     user_release(&b);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, those_who_wait_are_served_in_the_order_in_which_they_came)
@@ -58,16 +58,16 @@ Test(pool, those_who_wait_are_served_in_the_order_in_which_they_came)
 
     for (int i = 0; i < 5; i++)
         user_ask(&users[i], 0);
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < 5; i++) {
         cr_assert(user_lent(&users[i]));
         for (int later = i + THINGS_LIMIT; later < 5; later++)
             cr_assert(actor_waiting(&users[later].actor));
         user_release(&users[i]);
-        stage_settle();
+        fixture_settle();
     }
     cr_assert_eq(opened, THINGS_LIMIT);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, as_many_are_served_as_came_back_in_a_turn)
@@ -76,14 +76,14 @@ Test(pool, as_many_are_served_as_came_back_in_a_turn)
 
     for (int i = 0; i < 4; i++)
         user_ask(&users[i], 0);
-    stage_settle();
+    fixture_settle();
     user_release(&users[0]);
     user_release(&users[1]);
-    stage_settle();
+    fixture_settle();
     cr_assert(user_lent(&users[2]) && user_lent(&users[3]));
     user_release(&users[2]);
     user_release(&users[3]);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, a_newcomer_never_overtakes_who_was_woken)
@@ -93,20 +93,20 @@ Test(pool, a_newcomer_never_overtakes_who_was_woken)
     user_lease(&a);
     user_lease(&b);
     user_ask(&newcomer, 0);
-    stage_turn();
+    fixture_turn();
     user_cancel(&newcomer);
     user_ask(&waiter, 0);
-    stage_settle();
+    fixture_settle();
     user_ask(&newcomer, 0); /* it runs before the waiter, which is woken after */
     user_release(&a);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(user_lent(&waiter), 1);
     cr_assert(actor_waiting(&newcomer.actor));
     user_release(&b);
     user_release(&waiter);
-    stage_settle();
+    fixture_settle();
     user_release(&newcomer);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, one_that_is_woken_and_cancelled_passes_it_on)
@@ -117,15 +117,15 @@ Test(pool, one_that_is_woken_and_cancelled_passes_it_on)
     user_lease(&b);
     user_ask(&first, 0);
     user_ask(&second, 0);
-    stage_settle();
+    fixture_settle();
     user_release(&a);
     user_cancel(&first);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&first.actor, -ECANCELED));
     cr_assert_eq(user_lent(&second), 1);
     user_release(&b);
     user_release(&second);
-    things_close();
+    pool_fixture_close();
 }
 
 /* --- limits of the wait --- */
@@ -138,14 +138,14 @@ Test(pool, a_deadline_ends_the_wait_and_the_place_in_line)
     user_lease(&b);
     user_ask(&hasty, NS_PER_SECOND);
     user_ask(&patient, 0);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&hasty.actor, -ETIMEDOUT));
     user_release(&a);
-    stage_settle();
+    fixture_settle();
     cr_assert(user_lent(&patient));
     user_release(&b);
     user_release(&patient);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, an_item_that_comes_in_the_turn_of_the_deadline_is_lent)
@@ -155,15 +155,15 @@ Test(pool, an_item_that_comes_in_the_turn_of_the_deadline_is_lent)
     user_lease(&a);
     user_lease(&b);
     user_ask(&hasty, NS_PER_SECOND);
-    stage_settle();
+    fixture_settle();
     sim_advance(sim, NS_PER_SECOND);
     user_release(&a);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(user_lent(&hasty), 1);
     cr_assert(hasty.actor.limit_passed);
     user_release(&b);
     user_release(&hasty);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, a_cancel_in_the_turn_in_which_an_item_comes_takes_nothing)
@@ -173,14 +173,14 @@ Test(pool, a_cancel_in_the_turn_in_which_an_item_comes_takes_nothing)
     user_lease(&a);
     user_lease(&b);
     user_ask(&waiter, 0);
-    stage_settle();
+    fixture_settle();
     user_release(&a);
     user_release(&b);
     user_cancel(&waiter);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&waiter.actor, -ECANCELED));
     cr_assert_eq(pool.idle_count, 2);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, who_is_cancelled_is_lent_nothing_though_an_item_is_idle)
@@ -191,10 +191,10 @@ Test(pool, who_is_cancelled_is_lent_nothing_though_an_item_is_idle)
     user_release(&a);
     user_ask(&a, 0);
     user_cancel(&a);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&a.actor, -ECANCELED));
     cr_assert_eq(pool.idle_count, 1);
-    things_close();
+    pool_fixture_close();
 }
 
 /* --- making --- */
@@ -208,17 +208,17 @@ Test(pool, whoever_is_cut_short_while_an_item_is_made_leaves_the_place_to_the_ne
     user_ask(&late, NS_PER_SECOND);
     user_ask(&next, 0);
     user_ask(&last, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert_eq(pool.busy_count, THINGS_LIMIT);
     user_cancel(&cancelled);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&cancelled.actor, -ECANCELED));
     cr_assert(actor_ended(&late.actor, -ETIMEDOUT));
-    stage_pass(2 * NS_PER_SECOND);
+    fixture_pass(2 * NS_PER_SECOND);
     cr_assert(user_lent(&next) && user_lent(&last));
     user_release(&next);
     user_release(&last);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, an_item_that_is_made_in_the_turn_of_the_deadline_is_lent)
@@ -227,11 +227,11 @@ Test(pool, an_item_that_is_made_in_the_turn_of_the_deadline_is_lent)
 
     open_ns = NS_PER_SECOND;
     user_ask(&a, NS_PER_SECOND);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_eq(user_lent(&a), 1);
     cr_assert(a.actor.limit_passed);
     user_release(&a);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, what_cannot_be_made_is_the_failure_of_its_caller_alone)
@@ -243,13 +243,13 @@ Test(pool, what_cannot_be_made_is_the_failure_of_its_caller_alone)
     user_ask(&a, 0);
     user_ask(&b, 0);
     user_ask(&c, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&a.actor, -ECONNREFUSED) && actor_ended(&b.actor, -ECONNREFUSED));
     open_error = 0;
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert_eq(user_lent(&c), 1);
     user_release(&c);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, without_memory_the_lease_fails_and_the_next_one_succeeds)
@@ -260,7 +260,7 @@ Test(pool, without_memory_the_lease_fails_and_the_next_one_succeeds)
         sim_fail_nth(sim, nth, 0);
         for (int i = 0; i < 3; i++)
             user_ask(&users[i], 0);
-        stage_settle();
+        fixture_settle();
         for (unsigned i = 0; i < 3; i++) {
             bool fails = nth == i + 1 && sim_failed_call(sim);
             cr_assert(fails ? actor_ended(&users[i].actor, -ENOMEM)
@@ -269,11 +269,11 @@ Test(pool, without_memory_the_lease_fails_and_the_next_one_succeeds)
         for (int i = 0; i < 3; i++) {
             if (user_lent(&users[i]))
                 user_discard(&users[i]);
-            stage_settle();
+            fixture_settle();
         }
         cr_assert_eq(pool.busy_count, 0);
     }
-    things_close();
+    pool_fixture_close();
 }
 
 /* --- the end --- */
@@ -286,17 +286,17 @@ Test(pool, a_shut_pool_refuses_newcomers_and_those_who_wait)
     user_lease(&b);
     user_ask(&first, 0);
     user_ask(&second, 0);
-    stage_settle();
+    fixture_settle();
     pool_shut(&pool);
     pool_shut(&pool);
     user_ask(&newcomer, 0);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&first.actor, -ESHUTDOWN));
     cr_assert(actor_ended(&second.actor, -ESHUTDOWN));
     cr_assert(actor_ended(&newcomer.actor, -ESHUTDOWN));
     user_release(&a);
     user_release(&b);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool, shutting_closes_what_is_idle_at_once_and_what_is_lent_when_it_comes_back)
@@ -310,7 +310,7 @@ Test(pool, shutting_closes_what_is_idle_at_once_and_what_is_lent_when_it_comes_b
     cr_assert_eq(closed, 1);
     user_release(&a);
     cr_assert_eq(closed, 2);
-    things_close();
+    pool_fixture_close();
 }
 
 static int drains(struct task *task, void *object)
@@ -331,14 +331,14 @@ Test(pool, draining_waits_for_the_last_item)
     actor_start(&impatient, "impatient");
     actor_start(&cancelled, "cancelled");
     user_release(&a);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     task_cancel(&cancelled.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&impatient, -ETIMEDOUT));
     cr_assert(actor_ended(&cancelled, -ECANCELED));
     cr_assert(actor_waiting(&drainer));
     user_discard(&b);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&drainer, 0));
-    things_close();
+    pool_fixture_close();
 }

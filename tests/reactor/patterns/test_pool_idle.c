@@ -2,9 +2,9 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "tests/support/things.h"
+#include "tests/support/pool_fixture.h"
 
-TestSuite(pool_idle, .init = things_open);
+TestSuite(pool_idle, .init = pool_fixture_open);
 
 /* --- broken ones --- */
 
@@ -15,14 +15,14 @@ Test(pool_idle, an_item_that_is_given_back_as_broken_is_replaced)
     user_lease(&a);
     user_lease(&b);
     user_ask(&waiter, 0);
-    stage_settle();
+    fixture_settle();
     user_discard(&a);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(closed, 1);
     cr_assert_eq(user_lent(&waiter), 3);
     user_release(&b);
     user_release(&waiter);
-    things_close();
+    pool_fixture_close();
 }
 
 /* Leaves both items idle, to be checked at the next lease. */
@@ -36,7 +36,7 @@ static void idle_until_doubted(void)
     user_lease(&b);
     user_release(&a);
     user_release(&b);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
 }
 
 Test(pool_idle, an_item_is_checked_once_it_was_idle_for_long)
@@ -49,11 +49,11 @@ Test(pool_idle, an_item_is_checked_once_it_was_idle_for_long)
     cr_assert_eq(checked, 1);
     cr_assert_eq(user_lent(&a), 2);
     user_release(&a);
-    stage_pass(NS_PER_SECOND - 1);
+    fixture_pass(NS_PER_SECOND - 1);
     user_lease(&a);
     cr_assert_eq(checked, 1);
     user_release(&a);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool_idle, one_that_fails_its_check_is_replaced)
@@ -64,12 +64,12 @@ Test(pool_idle, one_that_fails_its_check_is_replaced)
     check_error = -EPIPE;
     check_ns = NS_PER_MS;
     user_ask(&a, 0);
-    stage_pass(2 * NS_PER_MS);
+    fixture_pass(2 * NS_PER_MS);
     cr_assert_eq(checked, 2);
     cr_assert_eq(closed, 2);
     cr_assert_eq(user_lent(&a), 3);
     user_release(&a);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool_idle, a_check_that_is_cut_short_costs_its_item_and_no_other)
@@ -80,16 +80,16 @@ Test(pool_idle, a_check_that_is_cut_short_costs_its_item_and_no_other)
     check_ns = NS_PER_SECOND;
     user_ask(&cancelled, 0);
     user_ask(&late, NS_PER_MS);
-    stage_pass(0);
+    fixture_pass(0);
     user_cancel(&cancelled);
-    stage_pass(0);
+    fixture_pass(0);
     cr_assert(actor_ended(&cancelled.actor, -ECANCELED));
     cr_assert_eq(closed, 1);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&late.actor, -ETIMEDOUT));
     cr_assert_eq(closed, 2);
     cr_assert_eq(pool.busy_count, 0);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool_idle, one_that_is_found_good_in_the_turn_of_the_deadline_is_lent)
@@ -99,11 +99,11 @@ Test(pool_idle, one_that_is_found_good_in_the_turn_of_the_deadline_is_lent)
     idle_until_doubted();
     check_ns = NS_PER_SECOND;
     user_ask(&a, NS_PER_SECOND);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_eq(user_lent(&a), 2);
     cr_assert(a.actor.limit_passed);
     user_release(&a);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool_idle, after_a_check_cut_short_the_others_stay_idle)
@@ -113,11 +113,11 @@ Test(pool_idle, after_a_check_cut_short_the_others_stay_idle)
     idle_until_doubted();
     check_ns = NS_PER_SECOND;
     user_ask(&late, NS_PER_MS);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&late.actor, -ETIMEDOUT));
     cr_assert_eq(closed, 1);
     cr_assert_eq(pool.idle_count, 1);
-    things_close();
+    pool_fixture_close();
 }
 
 /* One that tells all its failures by the same error. */
@@ -135,13 +135,13 @@ Test(pool_idle, a_check_that_fails_as_its_task_is_cancelled_costs_no_other_item)
     pool.check = check_says_broken;
     check_ns = NS_PER_SECOND;
     user_ask(&cancelled, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     user_cancel(&cancelled);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&cancelled.actor, -ECANCELED));
     cr_assert_eq(closed, 1);
     cr_assert_eq(pool.idle_count, 1);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool_idle, who_is_cancelled_in_a_check_is_not_lent_what_came_back_meanwhile)
@@ -153,13 +153,13 @@ Test(pool_idle, who_is_cancelled_in_a_check_is_not_lent_what_came_back_meanwhile
     pool.check = check_says_broken;
     check_ns = NS_PER_SECOND;
     user_ask(&cancelled, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     user_release(&busy);
     user_cancel(&cancelled);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&cancelled.actor, -ECANCELED));
     cr_assert_eq(pool.idle_count, 1);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool_idle, who_checks_an_item_stays_with_it_though_a_better_one_comes_back)
@@ -170,13 +170,13 @@ Test(pool_idle, who_checks_an_item_stays_with_it_though_a_better_one_comes_back)
     user_lease(&busy);
     check_ns = NS_PER_SECOND;
     user_ask(&doubts, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     user_release(&busy);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_eq(user_lent(&doubts), 1);
     cr_assert_eq(pool.idle_count, 1);
     user_release(&doubts);
-    things_close();
+    pool_fixture_close();
 }
 
 /* --- expiry --- */
@@ -189,14 +189,14 @@ Test(pool_idle, an_idle_item_expires_and_one_in_use_does_not)
     user_lease(&a);
     user_lease(&b);
     user_release(&a);
-    stage_pass(30 * NS_PER_SECOND - NS_PER_MS);
+    fixture_pass(30 * NS_PER_SECOND - NS_PER_MS);
     cr_assert_eq(closed, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert_eq(closed, 1);
-    stage_pass(60 * NS_PER_SECOND);
+    fixture_pass(60 * NS_PER_SECOND);
     cr_assert_eq(closed, 1);
     user_release(&b);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool_idle, each_expires_at_its_own_time_though_one_timer_serves_them_all)
@@ -207,20 +207,20 @@ Test(pool_idle, each_expires_at_its_own_time_though_one_timer_serves_them_all)
     user_lease(&a);
     user_lease(&b);
     user_release(&a);
-    stage_pass(3 * NS_PER_SECOND);
+    fixture_pass(3 * NS_PER_SECOND);
     user_release(&b);
-    stage_pass(3 * NS_PER_SECOND);
+    fixture_pass(3 * NS_PER_SECOND);
     user_lease(&b); /* the timer still stands where the first one put it */
     user_release(&b);
     cr_assert_eq(wheel_count(&loop.wheel), 1);
-    stage_pass(4 * NS_PER_SECOND);
+    fixture_pass(4 * NS_PER_SECOND);
     cr_assert_eq(closed, 1);
-    stage_pass(6 * NS_PER_SECOND - NS_PER_MS);
+    fixture_pass(6 * NS_PER_SECOND - NS_PER_MS);
     cr_assert_eq(closed, 1);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert_eq(closed, 2);
     cr_assert_eq(wheel_count(&loop.wheel), 0);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool_idle, one_kept_for_no_time_is_closed_in_the_next_turn)
@@ -230,9 +230,9 @@ Test(pool_idle, one_kept_for_no_time_is_closed_in_the_next_turn)
     pool.keep_ns = 0;
     user_lease(&a);
     user_release(&a);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(closed, 1);
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool_idle, what_is_being_made_or_checked_when_the_pool_is_shut_is_not_lent)
@@ -245,12 +245,12 @@ Test(pool_idle, what_is_being_made_or_checked_when_the_pool_is_shut_is_not_lent)
     check_ns = open_ns = NS_PER_SECOND;
     user_ask(&checks, 0);
     user_ask(&makes, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     pool_shut(&pool);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&checks.actor, -ESHUTDOWN));
     cr_assert(actor_ended(&makes.actor, -ESHUTDOWN));
-    things_close();
+    pool_fixture_close();
 }
 
 Test(pool_idle, nothing_new_is_made_for_a_failed_check_once_the_pool_is_shut)
@@ -261,10 +261,10 @@ Test(pool_idle, nothing_new_is_made_for_a_failed_check_once_the_pool_is_shut)
     check_ns = NS_PER_SECOND;
     check_error = -EPIPE;
     user_ask(&a, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     pool_shut(&pool);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&a.actor, -ESHUTDOWN));
     cr_assert_eq(opened, 2);
-    things_close();
+    pool_fixture_close();
 }

@@ -1,7 +1,7 @@
 /* The pool: random users against a model of who is served. */
 #include <criterion/criterion.h>
 
-#include "tests/support/things.h"
+#include "tests/support/pool_fixture.h"
 
 #define USERS 7
 #define STEPS 3000
@@ -53,7 +53,7 @@ static void model_act(struct model *model, int i, uint64_t *state)
 {
     switch (model->users[i].state) {
     case AWAY: {
-        int64_t limit_ns = (int64_t)stage_random(state, 4) * 2 * NS_PER_MS;
+        int64_t limit_ns = (int64_t)fixture_random(state, 4) * 2 * NS_PER_MS;
         user_ask(&users[i], limit_ns);
         model->users[i].cancelled = false;
         model->users[i].state = WAITS;
@@ -66,7 +66,7 @@ static void model_act(struct model *model, int i, uint64_t *state)
         model->users[i].cancelled = true;
         break;
     default:
-        if (stage_random(state, 4))
+        if (fixture_random(state, 4))
             user_release(&users[i]);
         else
             user_discard(&users[i]);
@@ -99,14 +99,14 @@ static void run_model(uint64_t seed)
     for (int step = 0; step < STEPS; step++) {
         /* Several in one turn: newcomers meet those who are woken, cancels meet releases. */
         int touched[USERS] = {0};
-        for (unsigned acts = 1 + stage_random(&state, 3); acts > 0; acts--) {
-            unsigned i = stage_random(&state, USERS);
+        for (unsigned acts = 1 + fixture_random(&state, 3); acts > 0; acts--) {
+            unsigned i = fixture_random(&state, USERS);
             if (!touched[i]++)
                 model_act(&model, (int)i, &state);
         }
-        stage_settle();
+        fixture_settle();
         model_settle(&model);
-        stage_pass((int64_t)stage_random(&state, 3) * NS_PER_MS);
+        fixture_pass((int64_t)fixture_random(&state, 3) * NS_PER_MS);
         model_settle(&model);
         model_compare(&model, seed, step);
     }
@@ -114,17 +114,17 @@ static void run_model(uint64_t seed)
         if (model.users[i].state == WAITS)
             user_cancel(&users[i]);
     }
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < USERS; i++) {
         if (model.users[i].state == HOLDS)
             user_release(&users[i]);
     }
 }
 
-Test(pool_model, random_users_are_served_as_the_model_says, .init = things_open)
+Test(pool_model, random_users_are_served_as_the_model_says, .init = pool_fixture_open)
 {
     pool.keep_ns = 3 * NS_PER_MS;
     for (uint64_t seed = 1; seed <= 20; seed++)
         run_model(seed);
-    things_close();
+    pool_fixture_close();
 }

@@ -6,9 +6,9 @@
 #include "reactor/net/connect.h"
 #include "reactor/net/service.h"
 #include "reactor/patterns/pool.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-static struct hub hub;
+static struct fanout fanout;
 static struct service service;
 static struct pool pool;
 
@@ -27,7 +27,7 @@ static int wire_open(struct task *task, struct pool_item *item)
 {
     struct wire *wire = wire_of(item);
     wire->connect.address = service.listener.address;
-    return stream_connect(task, &wire->connect, &wire->stream, &hub);
+    return stream_connect(task, &wire->connect, &wire->stream, &fanout);
 }
 
 /* Nothing is owed on an idle one: what can be read is its end. */
@@ -99,16 +99,16 @@ static int customer_step(struct task *task)
 static void come(struct customer *customer)
 {
     *customer = (struct customer){.rc = 0};
-    cr_assert_eq(task_group_spawn(&cast, &customer->task, "customer", customer_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &customer->task, "customer", customer_step), 0);
 }
 
 static void open_pool(void)
 {
-    stage_open();
-    stream_hub_init(&hub, &loop, NULL);
+    fixture_open();
+    stream_fanout_init(&fanout, &loop, NULL);
     service = (struct service){.step = echo_step};
-    cr_assert_eq(service_open(&service, &hub, "127.0.0.1", 7007), 0);
-    cr_assert_eq(task_group_spawn(&cast, &service.task, "echo", service_step), 0);
+    cr_assert_eq(service_open(&service, &fanout, "127.0.0.1", 7007), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &service.task, "echo", service_step), 0);
     pool = (struct pool){.name = "wires",
                          .limit = 1,
                          .item_bytes = sizeof(struct wire),
@@ -117,7 +117,7 @@ static void open_pool(void)
                          .check = wire_check,
                          .close = wire_close};
     pool_init(&pool, &loop);
-    stage_settle();
+    fixture_settle();
 }
 
 /* Each test calls it, for Criterion doesn't count what fails in a `.fini`. */
@@ -127,10 +127,10 @@ static void close_pool(void)
     pool_shut(&pool);
     cr_assert_eq(pool.busy_count, 0);
     task_cancel(&service.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&service.task));
-    stream_hub_release(&hub);
-    stage_close();
+    stream_fanout_release(&fanout);
+    fixture_close();
 }
 
 TestSuite(pool_wires, .init = open_pool);
@@ -143,7 +143,7 @@ static bool serve(uint64_t nth, unsigned which)
     sim_fail_nth(sim, nth, which);
     come(&first);
     come(&second);
-    stage_pass(NS_PER_SECOND / 2);
+    fixture_pass(NS_PER_SECOND / 2);
     cr_assert(task_ended(&first.task) && task_ended(&second.task), "the %ju. call", nth);
     cr_assert_eq(pool.busy_count, 0, "the %ju. call", nth);
     return sim_failed_call(sim) != NULL;
@@ -163,11 +163,11 @@ Test(pool_wires, whatever_call_fails_the_next_customer_is_served)
             more = true;
             sim_fail_nth(sim, 0, 0);
             come(&next);
-            stage_pass(NS_PER_SECOND / 2);
+            fixture_pass(NS_PER_SECOND / 2);
             cr_assert(task_ended(&next.task), "%s, the %ju. call", failed, nth);
             cr_assert_eq(next.task.result, 0, "%s, the %ju. call: %d", failed, nth,
                          next.task.result);
-            stage_pass(2 * NS_PER_SECOND); /* its wire expires */
+            fixture_pass(2 * NS_PER_SECOND); /* its wire expires */
             cr_assert_eq(pool.idle_count, 0);
             cr_assert_eq(service.connections.alive, 0, "%s, the %ju. call", failed, nth);
         }
@@ -183,10 +183,10 @@ static bool cancel_after(unsigned turns)
 
     come(&customer);
     while (turns-- > 0)
-        stage_turn();
+        fixture_turn();
     bool had_ended = task_ended(&customer.task);
     task_cancel(&customer.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&customer.task));
     cr_assert_eq(customer.task.result, had_ended ? 0 : -ECANCELED);
     cr_assert_eq(pool.busy_count, 0);
@@ -201,10 +201,10 @@ Test(pool_wires, whenever_one_is_cancelled_the_next_customer_is_served)
         struct customer next;
 
         come(&next);
-        stage_settle();
+        fixture_settle();
         cr_assert(task_ended(&next.task), "after %u turns", turns);
         cr_assert_eq(next.task.result, 0, "after %u turns: %d", turns, next.task.result);
-        stage_pass(2 * NS_PER_SECOND); /* its wire expires */
+        fixture_pass(2 * NS_PER_SECOND); /* its wire expires */
     }
     cr_assert_gt(turns, 3, "it had ended after %u turns", turns);
     close_pool();
@@ -215,13 +215,13 @@ Test(pool_wires, one_whose_far_end_has_gone_is_replaced)
     struct customer first, second;
 
     come(&first);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&first.task));
     cr_assert_eq(pool.idle_count, 1);
     task_cancel(task_of_sibling(service.connections.children.next), loop.now_ns);
-    stage_settle();
+    fixture_settle();
     come(&second);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&second.task));
     cr_assert_eq(second.task.result, 0);
     close_pool();

@@ -10,11 +10,11 @@
 #include <signal.h>
 
 #include "reactor/task/sync.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define ATTEMPTS_MAX 64
 
-TestSuite(retry, .init = stage_open, .fini = stage_close);
+TestSuite(retry, .init = fixture_open, .fini = fixture_close);
 
 /* What one attempt does: take its time, then answer. */
 struct answer {
@@ -96,7 +96,7 @@ Test(retry, the_first_success_ends_it)
     struct client client = {.answers = answers, .count = 3};
 
     start_client(&client, &policy, 1);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&client.actor, 7));
     cr_assert_eq(client.begun, 3);
     cr_assert_eq(client.retry.attempts, 3);
@@ -109,7 +109,7 @@ Test(retry, the_error_of_the_last_attempt_is_the_result)
     struct client client = {.answers = answers, .count = 5};
 
     start_client(&client, &policy, 1);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&client.actor, -EPIPE));
     cr_assert_eq(client.begun, 5);
 }
@@ -120,7 +120,7 @@ Test(retry, a_policy_of_one_attempt_makes_no_pause)
     struct client client = {.answers = refusals, .count = 1};
 
     start_client(&client, &single, 1);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&client.actor, -ECONNREFUSED));
 }
 
@@ -131,7 +131,7 @@ Test(retry, each_pause_lies_between_nothing_and_its_ceiling)
     for (uint64_t seed = 1; seed <= 300; seed++) {
         struct client client = {.answers = refusals, .count = 1};
         start_client(&client, &policy, seed);
-        stage_pass(NS_PER_SECOND);
+        fixture_pass(NS_PER_SECOND);
         must(client.begun == 5, "seed %ju: %u attempts", (uintmax_t)seed, client.begun);
         for (unsigned i = 1; i < 5; i++) {
             int64_t pause_ns = client.pauses_ns[i];
@@ -151,7 +151,7 @@ Test(retry, pauses_are_spread_evenly)
     for (uint64_t seed = 0; seed < 2000; seed++) {
         struct client client = {.answers = refusals, .count = 1};
         start_client(&client, &policy, seed);
-        stage_pass(NS_PER_SECOND);
+        fixture_pass(NS_PER_SECOND);
         tenths[client.pauses_ns[3] / (4 * NS_PER_MS + 1)]++;
     }
     /* 200 each; five standard deviations are 67. */
@@ -166,7 +166,7 @@ Test(retry, a_seed_gives_the_same_pauses_each_time)
     start_client(&a, &policy, 99);
     start_client(&b, &policy, 99);
     start_client(&other, &policy, 100);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_arr_eq(a.pauses_ns, b.pauses_ns, sizeof(a.pauses_ns));
     cr_assert_neq(a.pauses_ns[1], other.pauses_ns[1]);
 }
@@ -180,9 +180,9 @@ Test(retry, a_ceiling_that_grows_beyond_all_bounds_stays_at_the_cap)
     struct client client = {.answers = refusals, .count = 1};
 
     start_client(&client, &steep, 3);
-    stage_pass(TIME_NEVER / 2);
+    fixture_pass(TIME_NEVER / 2);
     task_cancel(&client.actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(client.begun >= 2, "at least one pause was short enough to be waited for");
     cr_assert_eq(client.retry.ceiling_ns, TIME_NEVER);
     for (unsigned i = 0; i < client.begun; i++)
@@ -196,11 +196,11 @@ Test(retry, without_a_number_of_attempts_it_goes_on_until_cancelled)
     struct client client = {.answers = refusals, .count = 1};
 
     start_client(&client, &tireless, 1);
-    stage_pass(20 * NS_PER_SECOND);
+    fixture_pass(20 * NS_PER_SECOND);
     cr_assert(actor_waiting(&client.actor));
     cr_assert(client.begun > 20);
     task_cancel(&client.actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&client.actor, -ECANCELED));
 }
 
@@ -210,11 +210,11 @@ Test(retry, even_without_a_delay_the_others_have_a_turn_between_attempts)
     struct client client = {.answers = refusals, .count = 1};
 
     start_client(&client, &hasty, 1);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(client.begun, 1);
-    stage_turn();
+    fixture_turn();
     cr_assert_eq(client.begun, 2);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&client.actor, -ECONNREFUSED));
 }
 
@@ -231,7 +231,7 @@ Test(retry, an_error_that_will_not_pass_ends_it_at_once)
 
     choosy.again = is_passing;
     start_client(&client, &choosy, 1);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&client.actor, -EACCES));
     cr_assert_eq(client.begun, 2);
 }
@@ -242,11 +242,11 @@ Test(retry, run_again_it_begins_anew_with_other_pauses)
     int64_t first_ns;
 
     start_client(&client, &policy, 1);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     first_ns = client.pauses_ns[1];
     client.begun = 0;
     actor_start(&client.actor, "again");
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&client.actor, -ECONNREFUSED));
     cr_assert_eq(client.begun, 5);
     cr_assert_neq(client.pauses_ns[1], first_ns);
@@ -261,7 +261,7 @@ Test(retry, thirty_seconds_of_back_off_take_no_memory)
     uint64_t before = sim_calls(sim);
 
     start_client(&client, &patient, 1);
-    stage_pass(60 * NS_PER_SECOND);
+    fixture_pass(60 * NS_PER_SECOND);
     cr_assert(actor_ended(&client.actor, -ECONNREFUSED));
     cr_assert_eq(sim_calls(sim), before, "and not one call that could fail");
 }
@@ -278,7 +278,7 @@ static int64_t run_limited(struct client *client, int64_t limit_ns, int64_t oute
     client->actor.limit_ns = outer_ns;
     start_client(client, &limited, 1);
     for (int i = 0; i < 1000 && !task_ended(&client->actor.task); i++)
-        stage_pass(NS_PER_MS);
+        fixture_pass(NS_PER_MS);
     cr_assert(task_ended(&client->actor.task));
     return loop.now_ns - begun_ns;
 }
@@ -340,9 +340,9 @@ Test(retry, a_cancel_ends_it_in_an_attempt)
     struct client client = {.answers = slow_success, .count = 1};
 
     start_client(&client, &policy, 1);
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     task_cancel(&client.actor.task, loop.now_ns);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&client.actor, -ECANCELED));
     cr_assert_eq(client.begun, 1);
 }
@@ -352,10 +352,10 @@ Test(retry, a_cancel_ends_it_in_a_pause)
     struct client client = {.answers = refusals, .count = 1};
 
     start_client(&client, &policy, 1);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_waiting(&client.actor));
     task_cancel(&client.actor.task, loop.now_ns);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&client.actor, -ECANCELED));
     cr_assert_eq(client.begun, 1);
 }
@@ -366,7 +366,7 @@ Test(retry, a_cancel_before_the_first_step_leaves_one_attempt)
 
     start_client(&client, &policy, 1);
     task_cancel(&client.actor.task, loop.now_ns);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&client.actor, -ECANCELED));
     cr_assert_eq(client.begun, 1);
 }
@@ -379,12 +379,12 @@ Test(retry, shielded_it_goes_on_until_the_cancels_deadline)
     int64_t begun_ns = sim_now_ns(sim);
 
     start_client(&client, &tireless, 1);
-    stage_turn();
+    fixture_turn();
     task_cancel(&client.actor.task, begun_ns + 200 * NS_PER_MS);
-    stage_pass(199 * NS_PER_MS);
+    fixture_pass(199 * NS_PER_MS);
     cr_assert(actor_waiting(&client.actor));
     cr_assert(client.begun > 10);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&client.actor, -ECANCELED));
 }
 
@@ -436,15 +436,15 @@ static void model_prepare(struct model *model)
     uint64_t random = model->seed;
     struct retry_policy *limits = &model->policy;
 
-    limits->attempts = stage_random(&random, MODEL_ANSWERS) + 1;
-    limits->first_delay_ns = stage_random(&random, 20) * NS_PER_MS;
-    limits->factor = stage_random(&random, 4) + 1;
-    limits->cap_ns = limits->first_delay_ns + stage_random(&random, 100) * NS_PER_MS;
-    limits->limit_ns = stage_random(&random, 2) ? stage_random(&random, 200) * NS_PER_MS : 0;
-    limits->again = stage_random(&random, 2) ? is_passing : NULL;
+    limits->attempts = fixture_random(&random, MODEL_ANSWERS) + 1;
+    limits->first_delay_ns = fixture_random(&random, 20) * NS_PER_MS;
+    limits->factor = fixture_random(&random, 4) + 1;
+    limits->cap_ns = limits->first_delay_ns + fixture_random(&random, 100) * NS_PER_MS;
+    limits->limit_ns = fixture_random(&random, 2) ? fixture_random(&random, 200) * NS_PER_MS : 0;
+    limits->again = fixture_random(&random, 2) ? is_passing : NULL;
     for (int i = 0; i < MODEL_ANSWERS; i++) {
-        model->answers[i].takes_ns = stage_random(&random, 20) * NS_PER_MS;
-        unsigned kind = stage_random(&random, 12);
+        model->answers[i].takes_ns = fixture_random(&random, 20) * NS_PER_MS;
+        unsigned kind = fixture_random(&random, 12);
         model->answers[i].result = kind == 0 ? 3 : kind == 1 ? -EACCES : -ECONNREFUSED;
     }
     model->client.answers = model->answers;
@@ -489,8 +489,8 @@ static void model_run(uint64_t seed)
 
     model_prepare(&model);
     start_client(&model.client, &model.policy, seed);
-    for (stage_settle(); !task_ended(&model.client.actor.task);)
-        stage_pass(NS_PER_MS);
+    for (fixture_settle(); !task_ended(&model.client.actor.task);)
+        fixture_pass(NS_PER_MS);
     int expected = model_predict(&model, &expected_ns);
     must(model.client.actor.task.result == expected, "seed %ju: %d, not %d", (uintmax_t)seed,
          model.client.actor.task.result, expected);

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "reactor/task/sync.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define CREW 2
 #define QUEUE 2
@@ -41,12 +41,12 @@ static int boss_step(struct task *task)
 
 static void open_workers(void)
 {
-    stage_open();
+    fixture_open();
     workers =
         (struct workers){.name = "worker", .crew = crew, .crew_size = CREW, .queue_limit = QUEUE};
     event_init(&boss.closing);
-    cr_assert_eq(task_group_spawn(&cast, &boss.task, "boss", boss_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &boss.task, "boss", boss_step), 0);
+    fixture_settle();
 }
 
 /* Each test calls it, for Criterion doesn't count what fails in a `.fini`. */
@@ -54,9 +54,9 @@ static void close_workers(void)
 {
     workers_check(&workers);
     event_set(&boss.closing);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&boss.task));
-    stage_close();
+    fixture_close();
 }
 
 TestSuite(workers, .init = open_workers);
@@ -130,10 +130,10 @@ static void join(struct customer *customer, int64_t limit_ns)
 static void order(struct customer *customer, int64_t takes_ns, int answer)
 {
     submit(customer, takes_ns, answer);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&customer->submitter, 0));
     join(customer, 0);
-    stage_settle();
+    fixture_settle();
 }
 
 static void cancel(struct actor *actor)
@@ -152,10 +152,10 @@ Test(workers, as_many_jobs_run_at_once_as_there_are_workers)
     order(&c, NS_PER_SECOND, 3);
     cr_assert(a.work.begun_ns && b.work.begun_ns);
     cr_assert_eq(c.work.job.state, JOB_QUEUED);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&b.joiner, 2));
     cr_assert_eq(c.work.job.state, JOB_RUNNING);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&a.joiner, 1) && actor_ended(&c.joiner, 3));
     close_workers();
 }
@@ -166,9 +166,9 @@ Test(workers, several_jobs_of_one_turn_wake_several_workers)
 
     submit(&a, NS_PER_SECOND, 0);
     submit(&b, NS_PER_SECOND, 0);
-    stage_settle();
+    fixture_settle();
     cr_assert(a.work.begun_ns && b.work.begun_ns);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     close_workers();
 }
 
@@ -178,11 +178,11 @@ Test(workers, a_failing_job_is_the_business_of_who_joins_it)
 
     for (int i = 0; i < CREW + 1; i++) {
         order(&failing[i], NS_PER_MS, -EIO);
-        stage_pass(NS_PER_MS);
+        fixture_pass(NS_PER_MS);
         cr_assert(actor_ended(&failing[i].joiner, -EIO));
     }
     order(&fine, NS_PER_MS, 7);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&fine.joiner, 7));
     cr_assert_eq(workers.group.alive, CREW);
     close_workers();
@@ -193,15 +193,15 @@ Test(workers, a_job_that_has_ended_is_joined_without_waiting_and_may_be_submitte
     struct customer a;
 
     submit(&a, NS_PER_MS, 1);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     join(&a, 0);
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&a.joiner, 1));
     a.work.answer = 2;
     actor_start(&a.submitter, "again");
-    stage_settle();
+    fixture_settle();
     join(&a, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&a.joiner, 2));
     close_workers();
 }
@@ -225,10 +225,10 @@ Test(workers, a_job_that_nobody_joins_may_go_when_it_has_ended)
         submitters[i] = (struct actor){.call = submits, .object = work};
         actor_start(&submitters[i], "submitter");
     }
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert_eq(heard, 2);
     task_cancel(&boss.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(heard, 3);
     close_workers();
 }
@@ -240,7 +240,7 @@ Test(workers, they_take_no_memory)
 
     for (int i = 0; i < CREW + QUEUE; i++)
         order(&customers[i], NS_PER_MS, -EIO);
-    stage_pass(2 * NS_PER_MS);
+    fixture_pass(2 * NS_PER_MS);
     cr_assert(actor_ended(&customers[CREW + QUEUE - 1].joiner, -EIO));
     cr_assert_eq(sim_calls(sim), before, "and not one call that could fail");
     close_workers();
@@ -253,7 +253,7 @@ static void fill(struct customer customers[CREW + QUEUE])
 {
     for (int i = 0; i < CREW + QUEUE; i++) {
         submit(&customers[i], NS_PER_SECOND, 0);
-        stage_settle();
+        fixture_settle();
         cr_assert(actor_ended(&customers[i].submitter, 0));
     }
     cr_assert_eq(workers.queued, QUEUE);
@@ -267,13 +267,13 @@ Test(workers, whoever_submits_to_a_full_queue_waits_in_line)
     submit(&a, NS_PER_MS, 0);
     submit(&b, NS_PER_MS, 0);
     submit(&c, NS_PER_MS, 0);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_waiting(&a.submitter) && actor_waiting(&c.submitter));
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&a.submitter, 0) && actor_ended(&b.submitter, 0));
     cr_assert(actor_waiting(&c.submitter));
     cr_assert(a.submitter.rank < b.submitter.rank);
-    stage_pass(2 * NS_PER_SECOND);
+    fixture_pass(2 * NS_PER_SECOND);
     cr_assert_eq(c.work.job.state, JOB_ENDED);
     close_workers();
 }
@@ -284,13 +284,13 @@ Test(workers, a_newcomer_never_overtakes_who_waits_for_room)
 
     fill(full);
     submit(&waiter, NS_PER_MS, 0);
-    stage_settle();
+    fixture_settle();
     submit(&newcomer, NS_PER_MS, 0); /* it runs before the waiter, which is woken after */
     job_cancel(&full[CREW].work.job, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&waiter.submitter, 0));
     cr_assert(actor_waiting(&newcomer.submitter));
-    stage_pass(3 * NS_PER_SECOND);
+    fixture_pass(3 * NS_PER_SECOND);
     close_workers();
 }
 
@@ -301,14 +301,14 @@ Test(workers, a_submitter_woken_and_cancelled_passes_the_room_on)
     fill(full);
     submit(&first, NS_PER_MS, 0);
     submit(&second, NS_PER_MS, 0);
-    stage_settle();
+    fixture_settle();
     job_cancel(&full[CREW].work.job, loop.now_ns);
     cancel(&first.submitter);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&first.submitter, -ECANCELED));
     cr_assert_eq(first.work.job.state, JOB_NEW);
     cr_assert(actor_ended(&second.submitter, 0));
-    stage_pass(3 * NS_PER_SECOND);
+    fixture_pass(3 * NS_PER_SECOND);
     close_workers();
 }
 
@@ -321,15 +321,15 @@ Test(workers, a_deadline_ends_the_wait_for_room_and_room_in_the_same_turn_beats_
     late.submitter.limit_ns = NS_PER_MS;
     submit(&lucky, 0, 0);
     lucky.submitter.limit_ns = 2 * NS_PER_MS;
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&late.submitter, -ETIMEDOUT));
     cr_assert_eq(late.work.job.state, JOB_NEW);
     sim_advance(sim, NS_PER_MS);
     job_cancel(&full[CREW].work.job, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&lucky.submitter, 0));
     cr_assert(lucky.submitter.limit_passed);
-    stage_pass(3 * NS_PER_SECOND);
+    fixture_pass(3 * NS_PER_SECOND);
     close_workers();
 }
 
@@ -342,14 +342,14 @@ Test(workers, a_cancelled_join_takes_a_queued_job_out_of_the_queue)
     fill(full);
     submit(&next, NS_PER_MS, 0);
     join(&full[CREW], 0);
-    stage_settle();
+    fixture_settle();
     cancel(&full[CREW].joiner);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&full[CREW].joiner, -ECANCELED));
     cr_assert_eq(full[CREW].work.job.result, -ECANCELED);
     cr_assert_eq(full[CREW].work.begun_ns, 0);
     cr_assert(actor_ended(&next.submitter, 0), "there is room");
-    stage_pass(3 * NS_PER_SECOND);
+    fixture_pass(3 * NS_PER_SECOND);
     close_workers();
 }
 
@@ -359,17 +359,17 @@ Test(workers, a_cancelled_join_cancels_a_running_job_and_waits_for_its_clean_up)
 
     submit(&a, 60 * NS_PER_SECOND, 0);
     a.work.clean_up_ns = NS_PER_SECOND;
-    stage_settle();
+    fixture_settle();
     join(&a, 0);
-    stage_settle();
+    fixture_settle();
     task_cancel(&a.joiner.task, TIME_NEVER);
-    stage_pass(NS_PER_SECOND - NS_PER_MS);
+    fixture_pass(NS_PER_SECOND - NS_PER_MS);
     cr_assert(actor_waiting(&a.joiner));
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&a.joiner, -ECANCELED));
     cr_assert(a.work.cleaned_up);
     order(&b, NS_PER_MS, 5);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&b.joiner, 5), "the worker lives");
     close_workers();
 }
@@ -380,25 +380,25 @@ Test(workers, a_deadline_around_a_join_ends_the_job)
 
     order(&other, 3 * NS_PER_SECOND, 0);
     submit(&running, 60 * NS_PER_SECOND, 0);
-    stage_settle();
+    fixture_settle();
     submit(&queued, 0, 0);
-    stage_settle();
+    fixture_settle();
     join(&running, 2 * NS_PER_SECOND);
     join(&queued, NS_PER_SECOND);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&queued.joiner, -ETIMEDOUT));
     cr_assert(actor_waiting(&running.joiner));
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&running.joiner, -ETIMEDOUT));
     cr_assert_eq(running.work.job.result, -ECANCELED);
     actor_start(&running.submitter, "again");
-    stage_settle();
+    fixture_settle();
     join(&running, 0);
-    stage_settle();
+    fixture_settle();
     job_cancel(&running.work.job, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&running.joiner, -ECANCELED), "this time it was no deadline");
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     close_workers();
 }
 
@@ -407,9 +407,9 @@ Test(workers, a_job_that_ends_in_the_turn_of_the_deadline_has_its_result)
     struct customer a;
 
     submit(&a, NS_PER_SECOND, 9);
-    stage_settle();
+    fixture_settle();
     join(&a, NS_PER_SECOND);
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(actor_ended(&a.joiner, 9));
     close_workers();
 }
@@ -422,17 +422,17 @@ Test(workers, joining_them_drains_the_queue_and_refuses_newcomers)
 
     fill(full);
     submit(&waiter, NS_PER_MS, 0);
-    stage_settle();
+    fixture_settle();
     event_set(&boss.closing);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&waiter.submitter, -ESHUTDOWN));
     submit(&newcomer, NS_PER_MS, 0);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&newcomer.submitter, -ESHUTDOWN));
     cr_assert_eq(newcomer.work.job.state, JOB_NEW);
-    stage_pass(2 * NS_PER_SECOND - NS_PER_MS);
+    fixture_pass(2 * NS_PER_SECOND - NS_PER_MS);
     cr_assert_not(task_ended(&boss.task));
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(task_ended(&boss.task));
     cr_assert_eq(boss.task.result, 0);
     for (int i = 0; i < CREW + QUEUE; i++)
@@ -449,15 +449,15 @@ Test(workers, cancelling_them_ends_what_is_queued_and_what_runs)
     full[1].work.clean_up_ns = NS_PER_SECOND;
     join(&full[0], 0);
     join(&full[CREW], 0);
-    stage_settle();
+    fixture_settle();
     workers_cancel(&workers, loop.now_ns + 10 * NS_PER_MS);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&full[CREW].joiner, -ESHUTDOWN));
     cr_assert_eq(full[CREW].work.begun_ns, 0);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&full[0].joiner, -ESHUTDOWN));
     cr_assert(full[0].work.cleaned_up);
-    stage_pass(9 * NS_PER_MS);
+    fixture_pass(9 * NS_PER_MS);
     cr_assert_eq(full[1].work.job.state, JOB_ENDED);
     cr_assert_not(full[1].work.cleaned_up, "the time for it was over");
     close_workers();
@@ -468,10 +468,10 @@ Test(workers, idle_ones_that_are_cancelled_end_at_once)
     struct customer late;
 
     workers_cancel(&workers, TIME_NEVER);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(workers.group.alive, 0);
     submit(&late, 0, 0);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&late.submitter, -ESHUTDOWN));
     close_workers();
 }
@@ -482,9 +482,9 @@ Test(workers, a_cancelled_owner_cancels_them_by_joining)
 
     fill(full);
     event_set(&boss.closing);
-    stage_settle();
+    fixture_settle();
     task_cancel(&boss.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&boss.task));
     cr_assert_eq(boss.task.result, -ECANCELED);
     for (int i = 0; i < CREW + QUEUE; i++)
@@ -499,7 +499,7 @@ Test(workers, a_deadline_around_their_join_limits_the_drain)
     boss.limit_ns = NS_PER_SECOND + NS_PER_MS;
     fill(full);
     event_set(&boss.closing);
-    stage_pass(boss.limit_ns);
+    fixture_pass(boss.limit_ns);
     cr_assert(task_ended(&boss.task));
     cr_assert_eq(boss.task.result, -ETIMEDOUT);
     for (int i = 0; i < CREW; i++)
@@ -516,8 +516,8 @@ Test(workers, a_job_that_ends_in_the_turn_in_which_the_drain_times_out_has_its_r
     boss.limit_ns = NS_PER_SECOND;
     submit(&a, NS_PER_SECOND, 1);
     event_set(&boss.closing);
-    stage_settle();
-    stage_pass(NS_PER_SECOND);
+    fixture_settle();
+    fixture_pass(NS_PER_SECOND);
     cr_assert_eq(a.work.job.state, JOB_ENDED);
     cr_assert_eq(a.work.job.result, 1);
     cr_assert(task_ended(&boss.task));

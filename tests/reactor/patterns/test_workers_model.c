@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "reactor/task/sync.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define CREW 2
 #define QUEUE 2
@@ -119,14 +119,14 @@ static void model_pass(struct model *model)
 static void model_act(struct model *model, int i, uint64_t *state)
 {
     if (model->at[i] == AWAY) {
-        model->left_ns[i] = (1 + (int64_t)stage_random(state, 5)) * NS_PER_MS;
-        submit(&customers[i], model->left_ns[i], -(int)stage_random(state, 3));
+        model->left_ns[i] = (1 + (int64_t)fixture_random(state, 5)) * NS_PER_MS;
+        submit(&customers[i], model->left_ns[i], -(int)fixture_random(state, 3));
         model->line[model->waiting++] = i;
         model->at[i] = IN_LINE;
     } else if (customers[i].job.state == JOB_NEW) {
         task_cancel(&customers[i].submitter.task, loop.now_ns);
         model_leave_line(model, i);
-    } else if (stage_random(state, 3) == 0) {
+    } else if (fixture_random(state, 3) == 0) {
         job_cancel(&customers[i].job, loop.now_ns);
         if (model->at[i] == AT_COUNTER)
             model->serving--;
@@ -160,38 +160,38 @@ static void run_model(uint64_t seed)
 
     for (int i = 0; i < CUSTOMERS; i++) {
         submit(&customers[i], NS_PER_MS, 0);
-        stage_pass(NS_PER_MS);
+        fixture_pass(NS_PER_MS);
     }
     for (int step = 0; step < STEPS; step++) {
         int touched[CUSTOMERS] = {0};
-        for (unsigned acts = stage_random(&state, 4); acts > 0; acts--) {
-            unsigned i = stage_random(&state, CUSTOMERS);
+        for (unsigned acts = fixture_random(&state, 4); acts > 0; acts--) {
+            unsigned i = fixture_random(&state, CUSTOMERS);
             if (!touched[i]++)
                 model_act(&model, (int)i, &state);
         }
-        stage_settle();
+        fixture_settle();
         model_settle(&model);
         model_compare(&model, seed, step);
-        if (stage_random(&state, 2)) {
-            stage_pass(NS_PER_MS);
+        if (fixture_random(&state, 2)) {
+            fixture_pass(NS_PER_MS);
             model_pass(&model);
             model_compare(&model, seed, step);
         }
     }
-    stage_pass(NS_PER_SECOND);
+    fixture_pass(NS_PER_SECOND);
 }
 
-Test(workers_model, random_customers_are_served_as_the_model_says, .init = stage_open,
-     .fini = stage_close)
+Test(workers_model, random_customers_are_served_as_the_model_says, .init = fixture_open,
+     .fini = fixture_close)
 {
     workers =
         (struct workers){.name = "worker", .crew = crew, .crew_size = CREW, .queue_limit = QUEUE};
     event_init(&boss.closing);
-    cr_assert_eq(task_group_spawn(&cast, &boss.task, "boss", boss_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &boss.task, "boss", boss_step), 0);
+    fixture_settle();
     for (uint64_t seed = 1; seed <= 20; seed++)
         run_model(seed);
     event_set(&boss.closing);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&boss.task));
 }

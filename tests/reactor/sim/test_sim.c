@@ -12,7 +12,7 @@
 /*
  * What only the simulated door has: peers, policies, virtual time, files. Its
  * faults are in test_sim_faults.c; that its sockets behave like the kernel's is
- * checked in test_doors.c.
+ * checked in test_both_sys.c.
  */
 
 /* --- peers -------------------------------------------------------------------------------- */

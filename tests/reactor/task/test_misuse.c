@@ -5,7 +5,7 @@
 #include "reactor/task/sync.h"
 #include "tests/support/misuse.h"
 
-TestSuite(misuse, .init = stage_open, .fini = stage_close);
+TestSuite(misuse, .init = fixture_open, .fini = fixture_close);
 
 /* --- tasks --- */
 
@@ -113,12 +113,12 @@ static int raises_before_the_join(struct task *task, void *object)
 
 static void spawn_without_a_step(void)
 {
-    (void)task_group_spawn(&cast, &child, "child", NULL);
+    (void)task_group_spawn(&actor_group, &child, "child", NULL);
 }
 
 static void spawn_without_a_name(void)
 {
-    (void)task_group_spawn(&cast, &child, NULL, child_step);
+    (void)task_group_spawn(&actor_group, &child, NULL, child_step);
 }
 
 Test(misuse, of_a_task_group_is_told)

@@ -6,7 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define SLOTS 3
 
@@ -43,11 +43,11 @@ static void start_getter(struct user *user)
 
 static void open_queue(void)
 {
-    stage_open();
+    fixture_open();
     queue_init(&queue, slots, SLOTS);
 }
 
-TestSuite(queue, .init = open_queue, .fini = stage_close);
+TestSuite(queue, .init = open_queue, .fini = fixture_close);
 
 static int things[16];
 
@@ -57,7 +57,7 @@ static void fill(int first, int last)
     for (int i = first; i <= last; i++) {
         struct user putter;
         start_putter(&putter, &things[i]);
-        stage_settle();
+        fixture_settle();
         cr_assert(actor_ended(&putter.actor, 0));
     }
 }
@@ -67,7 +67,7 @@ static int get(void)
 {
     struct user getter;
     start_getter(&getter);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&getter.actor, 1));
     return (int)((int *)getter.item - things);
 }
@@ -88,7 +88,7 @@ Test(queue, whoever_puts_into_a_full_queue_waits)
     fill(0, SLOTS - 1);
     start_putter(&a, &things[3]);
     start_putter(&b, &things[4]);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_waiting(&a.actor) && actor_waiting(&b.actor));
     cr_assert_eq(get(), 0);
     cr_assert(actor_ended(&a.actor, 0));
@@ -104,7 +104,7 @@ Test(queue, whoever_gets_from_an_empty_queue_waits)
 
     start_getter(&a);
     start_getter(&b);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_waiting(&a.actor) && actor_waiting(&b.actor));
     fill(0, 0);
     cr_assert(actor_ended(&a.actor, 1));
@@ -120,10 +120,10 @@ Test(queue, as_many_getters_are_served_as_items_came_in_a_turn)
 
     for (int i = 0; i < 3; i++)
         start_getter(&getters[i]);
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < 2; i++)
         start_putter(&putters[i], &things[i]);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(getters[0].item, &things[0]);
     cr_assert_eq(getters[1].item, &things[1]);
     cr_assert(actor_waiting(&getters[2].actor));
@@ -136,10 +136,10 @@ Test(queue, a_newcomer_never_overtakes_who_was_woken)
     struct user waiter, newcomer, putter;
 
     start_getter(&waiter);
-    stage_settle();
+    fixture_settle();
     start_putter(&putter, &things[0]);
     start_getter(&newcomer);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(waiter.item, &things[0]);
     cr_assert(actor_waiting(&newcomer.actor));
     fill(1, 1);
@@ -152,11 +152,11 @@ Test(queue, a_cancelled_getter_leaves_the_item_to_the_next)
 
     start_getter(&first);
     start_getter(&second);
-    stage_settle();
+    fixture_settle();
     start_putter(&putter, &things[0]);
-    stage_turn(); /* the item is in, and the first getter woken */
+    fixture_turn(); /* the item is in, and the first getter woken */
     task_cancel(&first.actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&first.actor, -ECANCELED));
     cr_assert_null(first.item);
     cr_assert_eq(second.item, &things[0]);
@@ -169,11 +169,11 @@ Test(queue, a_cancelled_putter_has_put_nothing)
     fill(0, SLOTS - 1);
     start_putter(&first, &things[3]);
     start_putter(&second, &things[4]);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(get(), 0); /* makes room for the first of them */
     cr_assert(actor_ended(&first.actor, 0));
     task_cancel(&second.actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&second.actor, -ECANCELED));
     for (int i = 1; i < 4; i++)
         cr_assert_eq(get(), i);
@@ -188,13 +188,13 @@ Test(queue, a_deadline_ends_both_waits_and_moves_nothing)
 
     start_getter(&getter);
     getter.actor.limit_ns = NS_PER_MS;
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&getter.actor, -ETIMEDOUT));
     cr_assert_null(getter.item);
     fill(0, SLOTS - 1);
     start_putter(&putter, &things[3]);
     putter.actor.limit_ns = NS_PER_MS;
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&putter.actor, -ETIMEDOUT));
     for (int i = 0; i < SLOTS; i++)
         cr_assert_eq(get(), i);
@@ -207,7 +207,7 @@ Test(queue, what_comes_in_the_turn_of_the_deadline_is_had)
 
     start_getter(&getter);
     getter.actor.limit_ns = NS_PER_MS;
-    stage_settle();
+    fixture_settle();
     sim_advance(sim, NS_PER_MS);
     fill(0, 0);
     cr_assert(actor_ended(&getter.actor, 1));
@@ -215,7 +215,7 @@ Test(queue, what_comes_in_the_turn_of_the_deadline_is_had)
     fill(1, SLOTS);
     start_putter(&putter, &things[4]);
     putter.actor.limit_ns = NS_PER_MS;
-    stage_settle();
+    fixture_settle();
     sim_advance(sim, NS_PER_MS);
     cr_assert_eq(get(), 1);
     cr_assert(actor_ended(&putter.actor, 0));
@@ -240,12 +240,12 @@ Test(queue, a_closed_queue_takes_no_more_and_hands_out_what_it_holds)
     queue_close(&queue);
     queue_close(&queue);
     start_putter(&putter, &things[2]);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&putter.actor, -EPIPE));
     cr_assert_eq(get(), 0);
     cr_assert_eq(get(), 1);
     start_getter(&getter);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&getter.actor, 0));
 }
 
@@ -255,9 +255,9 @@ Test(queue, closing_wakes_all_who_wait)
 
     for (int i = 0; i < 3; i++)
         start_getter(&getters[i]);
-    stage_settle();
+    fixture_settle();
     queue_close(&queue);
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < 3; i++)
         cr_assert(actor_ended(&getters[i].actor, 0));
 }
@@ -269,9 +269,9 @@ Test(queue, putters_who_wait_when_it_closes_are_refused)
     fill(0, SLOTS - 1);
     for (int i = 0; i < 2; i++)
         start_putter(&putters[i], &things[3]);
-    stage_settle();
+    fixture_settle();
     queue_close(&queue);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&putters[0].actor, -EPIPE));
     cr_assert(actor_ended(&putters[1].actor, -EPIPE));
     cr_assert_eq(get(), 0);
@@ -283,11 +283,11 @@ Test(queue, getters_beyond_the_last_item_of_a_closed_queue_see_its_end)
 
     for (int i = 0; i < 3; i++)
         start_getter(&getters[i]);
-    stage_settle();
+    fixture_settle();
     start_putter(&putter, &things[0]);
-    stage_turn(); /* one item for three, and closed before anyone took it */
+    fixture_turn(); /* one item for three, and closed before anyone took it */
     queue_close(&queue);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&getters[0].actor, 1));
     cr_assert(actor_ended(&getters[1].actor, 0));
     cr_assert(actor_ended(&getters[2].actor, 0));
@@ -385,14 +385,14 @@ static void model_check(struct model *model)
 static void model_start(struct model *model, unsigned who)
 {
     struct user *user = &model->users[who];
-    if (stage_random(&model->random, 2)) {
+    if (fixture_random(&model->random, 2)) {
         start_putter(user, &model_items[model->starts]);
         model->kinds[who] = PUTTER;
     } else {
         start_getter(user);
         model->kinds[who] = GETTER;
     }
-    user->actor.limit_ns = stage_random(&model->random, 3) ? 0 : NS_PER_MS;
+    user->actor.limit_ns = fixture_random(&model->random, 3) ? 0 : NS_PER_MS;
     model->ages[who] = model->starts++;
 }
 
@@ -403,7 +403,7 @@ static void model_act(struct model *model, unsigned who)
         model_start(model, who);
     else if (model->kinds[who] == NOBODY)
         return;
-    else if (stage_random(&model->random, 2))
+    else if (fixture_random(&model->random, 2))
         task_cancel(task, loop.now_ns);
     else
         task_wake(task);
@@ -415,21 +415,22 @@ static void model_run(uint64_t seed)
 
     queue_init(&queue, slots, SLOTS);
     while (model.starts < MODEL_ITEMS) {
-        for (unsigned i = stage_random(&model.random, 6); i > 0; i--)
-            model_act(&model, stage_random(&model.random, MODEL_USERS));
-        if (stage_random(&model.random, 2))
-            stage_turn(); /* what follows finds some of them woken and not yet served */
-        if (stage_random(&model.random, 4) == 0)
-            stage_pass(NS_PER_MS);
-        else if (stage_random(&model.random, 2))
-            stage_settle();
+        for (unsigned i = fixture_random(&model.random, 6); i > 0; i--)
+            model_act(&model, fixture_random(&model.random, MODEL_USERS));
+        if (fixture_random(&model.random, 2))
+            fixture_turn(); /* what follows finds some of them woken and not yet served */
+        if (fixture_random(&model.random, 4) == 0)
+            fixture_pass(NS_PER_MS);
+        else if (fixture_random(&model.random, 2))
+            fixture_settle();
         else
             continue;
         model_check(&model);
     }
     queue_close(&queue);
-    stage_settle();
-    must(cast.alive == 0, "seed %ju: %zu outlive the close", (uintmax_t)seed, cast.alive);
+    fixture_settle();
+    must(actor_group.alive == 0, "seed %ju: %zu outlive the close", (uintmax_t)seed,
+         actor_group.alive);
 }
 
 Test(queue, random_users_agree_with_a_model)

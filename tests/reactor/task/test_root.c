@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "reactor/task/sync.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-TestSuite(root, .init = stage_open, .fini = stage_close);
+TestSuite(root, .init = fixture_open, .fini = fixture_close);
 
 struct sleeper {
     struct task task;
@@ -139,7 +139,7 @@ Test(root, the_tree_shows_each_group_and_what_each_task_waits_for)
     root_start(&root, &loop, &program.task, "main", program_step);
     expect_tree(&root, "[root] 1 task\n"
                        "  main  (not begun)\n");
-    stage_settle();
+    fixture_settle();
     expect_tree(&root, "[root] 1 task\n"
                        "  main  @  event_wait(task, &self->event)\n"
                        "    [timers] 0 tasks\n"
@@ -149,7 +149,7 @@ Test(root, the_tree_shows_each_group_and_what_each_task_waits_for)
                        "          reader  @  task_sleep(task, 30 * NS_PER_SECOND)\n"
                        "      bob  @  task_sleep(task, 30 * NS_PER_SECOND)\n");
     task_group_cancel(&program.server, TIME_NEVER);
-    stage_settle();
+    fixture_settle();
     expect_tree(&root, "[root] 1 task\n"
                        "  main  @  event_wait(task, &self->event)\n"
                        "    [timers] 0 tasks\n"
@@ -173,7 +173,7 @@ Test(root, those_who_have_yet_to_end_are_named_and_beyond_a_limit_counted)
 
     event_init(&program.event);
     root_start(&root, &loop, &program.task, "main", program_step);
-    stage_settle();
+    fixture_settle();
     expect_pending(&program.timers, 9, "");
     expect_pending(&program.server, 4,
                    "ann  @  task_group_join(task, &self->group)\n"
@@ -193,7 +193,7 @@ Test(root, those_who_have_yet_to_end_are_named_and_beyond_a_limit_counted)
     expect_pending(&program.server, 1,
                    "ann  @  task_group_join(task, &self->group)\n"
                    "and 2 more\n");
-    stage_settle();
+    fixture_settle();
     expect_pending(&program.server, 9, "");
     event_set(&program.event);
     cr_assert_eq(root_run(&root), 0);
@@ -240,7 +240,7 @@ Test(root, cancelling_the_main_task_ends_the_whole_tree)
 
     event_init(&program.event);
     root_start(&root, &loop, &program.task, "main", program_step);
-    stage_settle();
+    fixture_settle();
     task_cancel(root.main, loop.now_ns);
     cr_assert_eq(root_run(&root), -ECANCELED);
     cr_assert_eq(program.middle.leaf.rc, -ECANCELED);

@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-TestSuite(sync, .init = stage_open, .fini = stage_close);
+TestSuite(sync, .init = fixture_open, .fini = fixture_close);
 
 /* --- events --- */
 
@@ -22,14 +22,14 @@ Test(sync, an_event_wakes_all_who_wait_and_stays_set)
     event_init(&event);
     actor_start(&a, "a");
     actor_start(&b, "b");
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_waiting(&a) && actor_waiting(&b));
     event_set(&event);
     event_set(&event);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&a, 0) && actor_ended(&b, 0));
     actor_start(&late, "late");
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&late, 0), "without being parked");
 }
 
@@ -42,10 +42,10 @@ Test(sync, a_cleared_event_is_waited_for_again)
     event_set(&event);
     event_clear(&event);
     actor_start(&actor, "actor");
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_waiting(&actor));
     event_set(&event);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, 0));
 }
 
@@ -65,12 +65,12 @@ Test(sync, a_future_gives_all_who_wait_the_same_result)
     future_init(&future);
     actor_start(&a, "a");
     actor_start(&b, "b");
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_waiting(&a) && actor_waiting(&b));
     future_resolve(&future, 5, &value);
-    stage_settle();
+    fixture_settle();
     actor_start(&late, "late");
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&a, 5) && actor_ended(&b, 5) && actor_ended(&late, 5));
     cr_assert_eq(future.value, &value);
 }
@@ -83,7 +83,7 @@ Test(sync, a_future_may_be_a_failure)
     future_init(&future);
     future_resolve(&future, -EIO, NULL);
     actor_start(&actor, "actor");
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, -EIO));
 }
 
@@ -97,11 +97,11 @@ Test(sync, one_who_stops_waiting_for_a_future_leaves_it_to_the_others)
     actor_start(&a, "a");
     actor_start(&b, "b");
     actor_start(&c, "c");
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     task_cancel(&b.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     future_resolve(&future, 1, NULL);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&a, -ETIMEDOUT));
     cr_assert(actor_ended(&b, -ECANCELED));
     cr_assert(actor_ended(&c, 1));
@@ -133,11 +133,11 @@ Test(sync, permits_are_taken_without_waiting_while_there_are_any)
     actor_start(&a, "a");
     actor_start(&b, "b");
     actor_start(&c, "c");
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&a, 0) && actor_ended(&b, 0));
     cr_assert(actor_waiting(&c));
     semaphore_release(&semaphore);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&c, 0));
     cr_assert_eq(semaphore.permits, 0);
 }
@@ -152,16 +152,16 @@ Test(sync, as_many_are_served_as_permits_were_released_in_a_turn)
         actors[i] = (struct actor){.call = acquires, .object = &semaphore};
         actor_start(&actors[i], "actor");
     }
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < 3; i++)
         semaphore_release(&semaphore);
-    stage_settle();
+    fixture_settle();
     for (unsigned i = 0; i < 3; i++)
         cr_assert_eq(actors[i].rank, i + 1, "first come, first served");
     cr_assert(actor_waiting(&actors[3]));
     cr_assert_eq(semaphore.permits, 0);
     semaphore_release(&semaphore);
-    stage_settle();
+    fixture_settle();
 }
 
 Test(sync, a_permit_released_for_one_who_times_out_goes_to_the_next)
@@ -173,11 +173,11 @@ Test(sync, a_permit_released_for_one_who_times_out_goes_to_the_next)
     semaphore_init(&semaphore, 0);
     actor_start(&hasty, "hasty");
     actor_start(&patient, "patient");
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(actor_ended(&hasty, -ETIMEDOUT));
     cr_assert(actor_waiting(&patient));
     semaphore_release(&semaphore);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&patient, 0));
 }
 
@@ -202,7 +202,7 @@ Test(sync, what_comes_in_the_turn_of_the_deadline_is_had_and_a_cancel_beats_it)
         actors[i].limit_ns = NS_PER_MS;
         actor_start(&actors[i], "actor");
     }
-    stage_settle();
+    fixture_settle();
     sim_advance(sim, NS_PER_MS);
     event_set(&event);
     future_resolve(&future, 0, NULL);
@@ -210,7 +210,7 @@ Test(sync, what_comes_in_the_turn_of_the_deadline_is_had_and_a_cancel_beats_it)
     semaphore_release(&semaphore);
     for (int i = 3; i < 6; i++)
         task_cancel(&actors[i].task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < 6; i++) {
         cr_assert(actor_ended(&actors[i], i < 3 ? 0 : -ECANCELED));
         cr_assert(actors[i].limit_passed);
@@ -300,13 +300,13 @@ static void model_act(struct model *model, unsigned who)
     switch (model->states[who]) {
     case IDLE:
         *actor = (struct actor){.call = acquires, .object = &model->semaphore};
-        actor->limit_ns = stage_random(&model->random, 3) ? 0 : NS_PER_MS;
+        actor->limit_ns = fixture_random(&model->random, 3) ? 0 : NS_PER_MS;
         actor_start(actor, "actor");
         model->states[who] = WAITING;
         model->queue[model->queued++] = who;
         break;
     case WAITING:
-        if (stage_random(&model->random, 2))
+        if (fixture_random(&model->random, 2))
             task_cancel(&actor->task, loop.now_ns);
         else
             task_wake(&actor->task);
@@ -323,22 +323,22 @@ static void model_run(uint64_t seed)
 {
     struct model model = {.seed = seed, .random = seed};
 
-    model.free = stage_random(&model.random, 4);
+    model.free = fixture_random(&model.random, 4);
     semaphore_init(&model.semaphore, model.free);
     for (int round = 0; round < MODEL_ROUNDS; round++) {
         /* Several things happen between two turns: who is woken may be cancelled as well. */
-        for (unsigned i = stage_random(&model.random, 5); i > 0; i--)
-            model_act(&model, stage_random(&model.random, MODEL_ACTORS));
-        if (stage_random(&model.random, 4) == 0)
-            stage_pass(NS_PER_MS);
-        stage_settle();
+        for (unsigned i = fixture_random(&model.random, 5); i > 0; i--)
+            model_act(&model, fixture_random(&model.random, MODEL_ACTORS));
+        if (fixture_random(&model.random, 4) == 0)
+            fixture_pass(NS_PER_MS);
+        fixture_settle();
         model_check(&model);
     }
     for (unsigned i = 0; i < MODEL_ACTORS; i++) {
         if (model.states[i] == WAITING)
             task_cancel(&model.actors[i].task, loop.now_ns);
     }
-    stage_settle();
+    fixture_settle();
     model_check(&model);
 }
 

@@ -10,9 +10,9 @@
 #include <signal.h>
 
 #include "reactor/task/sync.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-TestSuite(task, .init = stage_open, .fini = stage_close);
+TestSuite(task, .init = fixture_open, .fini = fixture_close);
 
 static int acquires(struct task *task, void *object)
 {
@@ -26,16 +26,16 @@ Test(task, a_sleep_ends_at_the_first_tick_that_is_not_too_early)
     const int64_t durations_ns[] = {1, NS_PER_MS - 1, NS_PER_MS, NS_PER_MS + 1, 70 * NS_PER_SECOND};
 
     sim_advance(sim, 123456);
-    stage_settle();
+    fixture_settle();
     for (size_t i = 0; i < sizeof(durations_ns) / sizeof(*durations_ns); i++) {
         int64_t duration_ns = durations_ns[i];
         struct actor actor = {.call = actor_sleeps, .object = &duration_ns};
         int64_t until_ns = loop.now_ns + duration_ns;
         actor_start(&actor, "sleeper");
-        stage_pass(time_round_up(until_ns, NS_PER_MS) * NS_PER_MS - loop.now_ns - 1);
+        fixture_pass(time_round_up(until_ns, NS_PER_MS) * NS_PER_MS - loop.now_ns - 1);
         cr_assert_not(task_ended(&actor.task), "%jd ns were %jd", (intmax_t)duration_ns,
                       (intmax_t)(loop.now_ns - until_ns));
-        stage_pass(1);
+        fixture_pass(1);
         cr_assert(actor_ended(&actor, 0));
     }
 }
@@ -48,10 +48,10 @@ Test(task, a_sleep_of_nothing_lets_the_others_run_once)
 
     actor_start(&idler, "idler");
     actor_start(&other, "other");
-    stage_turn();
+    fixture_turn();
     cr_assert_not(task_ended(&idler.task));
     cr_assert(task_where(&other.task), "the other has run");
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&idler, 0));
 }
 
@@ -62,12 +62,12 @@ Test(task, a_duration_becomes_a_deadline_once)
 
     actor_start(&actor, "sleeper");
     for (int i = 0; i < 9; i++) {
-        stage_pass(10 * NS_PER_MS);
+        fixture_pass(10 * NS_PER_MS);
         task_wake(&actor.task); /* it looks again, and computes nothing anew */
-        stage_settle();
+        fixture_settle();
         cr_assert(actor_waiting(&actor));
     }
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(actor_ended(&actor, 0));
 }
 
@@ -81,20 +81,20 @@ Test(task, cancel_beats_success_beats_timeout)
 
         event_init(&event);
         actor_start(&actor, "waiter");
-        stage_settle();
+        fixture_settle();
         if (outcome & 4)
             task_cancel(&actor.task, loop.now_ns);
         if (outcome & 2)
             event_set(&event);
         if (outcome & 1)
             sim_advance(sim, NS_PER_MS);
-        stage_settle();
+        fixture_settle();
         int expected = outcome & 4 ? -ECANCELED : outcome & 2 ? 0 : -ETIMEDOUT;
         cr_assert_eq(task_ended(&actor.task), outcome != 0);
         if (outcome)
             cr_assert_eq(actor.task.result, expected, "outcome %u", outcome);
         task_cancel(&actor.task, loop.now_ns);
-        stage_settle();
+        fixture_settle();
     }
 }
 
@@ -105,7 +105,7 @@ Test(task, an_await_that_is_ready_at_once_succeeds_after_the_deadline_too)
 
     semaphore_init(&semaphore, 1);
     actor_start(&actor, "late");
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, 0));
     cr_assert(actor.limit_passed, "a limit that is not positive has passed already");
 }
@@ -116,7 +116,7 @@ Test(task, a_sleep_that_ends_in_the_turn_of_the_deadline_has_succeeded)
     struct actor actor = {.call = actor_sleeps, .object = &duration_ns, .limit_ns = duration_ns};
 
     actor_start(&actor, "sleeper");
-    stage_pass(duration_ns);
+    fixture_pass(duration_ns);
     cr_assert(actor_ended(&actor, 0));
     cr_assert(actor.limit_passed);
 }
@@ -128,10 +128,10 @@ Test(task, a_cancelled_await_has_taken_nothing)
 
     semaphore_init(&semaphore, 0);
     actor_start(&actor, "taker");
-    stage_settle();
+    fixture_settle();
     semaphore_release(&semaphore);
     task_cancel(&actor.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, -ECANCELED));
     cr_assert_eq(semaphore.permits, 1);
 }
@@ -154,14 +154,14 @@ static void start_takers(struct takers *takers)
     actor_start(&takers->first, "first");
     actor_start(&takers->second, "second");
     actor_start(&takers->third, "third");
-    stage_settle();
+    fixture_settle();
 }
 
 static void serve_takers(struct takers *takers)
 {
     for (int i = 0; i < 3; i++)
         semaphore_release(&takers->semaphore);
-    stage_settle();
+    fixture_settle();
 }
 
 Test(task, a_waiter_keeps_its_place_until_its_await_ends)
@@ -171,7 +171,7 @@ Test(task, a_waiter_keeps_its_place_until_its_await_ends)
     start_takers(&takers);
     for (int i = 0; i < 3; i++) {
         task_wake(&takers.first.task); /* for nothing */
-        stage_settle();
+        fixture_settle();
         cr_assert(actor_waiting(&takers.first));
     }
     serve_takers(&takers);
@@ -188,15 +188,15 @@ Test(task, a_newcomer_goes_behind_a_woken_waiter)
 
     semaphore_init(&semaphore, 0);
     actor_start(&waiter, "waiter");
-    stage_settle();
+    fixture_settle();
     /* The newcomer's first step comes before the waiter's: the permit is free, and not for it. */
     actor_start(&newcomer, "newcomer");
     semaphore_release(&semaphore);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&waiter, 0));
     cr_assert(actor_waiting(&newcomer));
     semaphore_release(&semaphore);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&newcomer, 0));
 }
 
@@ -207,7 +207,7 @@ Test(task, one_that_leaves_woken_without_taking_passes_it_on)
     start_takers(&takers);
     semaphore_release(&takers.semaphore); /* wakes the first ... */
     task_cancel(&takers.first.task, loop.now_ns); /* ... which won't take */
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&takers.first, -ECANCELED));
     cr_assert(actor_ended(&takers.second, 0));
     cr_assert(actor_waiting(&takers.third));
@@ -222,7 +222,7 @@ Test(task, a_wake_up_is_passed_on_as_often_as_it_takes)
     semaphore_release(&takers.semaphore);
     task_cancel(&takers.first.task, loop.now_ns);
     task_cancel(&takers.second.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&takers.third, 0));
 }
 
@@ -232,7 +232,7 @@ Test(task, one_that_leaves_before_it_is_woken_takes_nobodys_turn)
 
     start_takers(&takers);
     task_cancel(&takers.second.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     serve_takers(&takers);
     cr_assert(actor_ended(&takers.first, 0));
     cr_assert(actor_ended(&takers.second, -ECANCELED));
@@ -256,13 +256,13 @@ Test(task, a_cancel_within_the_batch_reaches_who_runs_later_in_it)
 
     semaphore_init(&semaphore, 0);
     actor_start(&victim, "victim");
-    stage_settle();
+    fixture_settle();
     actor_start(&killer, "killer");
     semaphore_release(&semaphore); /* both are in the next batch, the killer first */
-    stage_turn();
+    fixture_turn();
     cr_assert(actor_ended(&victim, -ECANCELED));
     cr_assert_eq(semaphore.permits, 1);
-    stage_settle();
+    fixture_settle();
 }
 
 /* --- a task that counts its steps, to see that nothing spins or runs twice --- */
@@ -289,8 +289,8 @@ static void start_counted(struct counted *counted)
 {
     *counted = (struct counted){.rc = 0};
     event_init(&counted->event);
-    cr_assert_eq(task_group_spawn(&cast, &counted->task, "counted", counted_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &counted->task, "counted", counted_step), 0);
+    fixture_settle();
     cr_assert_eq(counted->steps, 1);
 }
 
@@ -303,7 +303,7 @@ Test(task, a_task_woken_twice_in_a_turn_runs_once)
     task_wake(&counted.task);
     event_set(&counted.event);
     task_cancel(&counted.task, TIME_NEVER);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(counted.steps, 2);
     cr_assert(task_ended(&counted.task));
 }
@@ -315,11 +315,11 @@ Test(task, a_wake_up_is_only_a_hint)
     start_counted(&counted);
     event_set(&counted.event);
     event_clear(&counted.event); /* before it could look */
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(counted.steps, 2);
     cr_assert_not(task_ended(&counted.task));
     event_set(&counted.event);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(counted.task.result, 0);
 }
 
@@ -329,11 +329,11 @@ Test(task, waking_and_cancelling_a_task_that_has_ended_does_nothing)
 
     start_counted(&counted);
     event_set(&counted.event);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&counted.task));
     task_wake(&counted.task);
     task_cancel(&counted.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(counted.steps, 2);
     cr_assert_eq(counted.task.result, 0);
 }
@@ -380,14 +380,14 @@ Test(task, innermost_await_is_shown)
     struct outer outer = {.i = 0};
 
     event_init(&outer.event);
-    cr_assert_eq(task_group_spawn(&cast, &outer.task, "outer", outer_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &outer.task, "outer", outer_step), 0);
     cr_assert_null(task_where(&outer.task), "it hasn't started");
-    stage_settle();
+    fixture_settle();
     cr_assert_not_null(task_where(&outer.task));
     cr_assert_str_eq(task_where(&outer.task)->text, "event_wait(task, event)");
     cr_assert_str_eq(task_where(&outer.task)->file, __FILE__);
     task_cancel(&outer.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
 }
 
 Test(task, an_inner_step_can_be_awaited_again_when_it_has_returned)
@@ -395,13 +395,13 @@ Test(task, an_inner_step_can_be_awaited_again_when_it_has_returned)
     struct outer outer = {.i = 0};
 
     event_init(&outer.event);
-    cr_assert_eq(task_group_spawn(&cast, &outer.task, "outer", outer_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &outer.task, "outer", outer_step), 0);
     for (int i = 0; i < 3; i++) {
-        stage_settle();
+        fixture_settle();
         cr_assert_eq(outer.i, i);
         event_set(&outer.event);
     }
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(outer.inner.begun, 3, "each time from its beginning");
     cr_assert(task_ended(&outer.task));
     cr_assert_eq(outer.task.result, 0);
@@ -412,6 +412,6 @@ Test(task, a_frame_that_was_not_zeroed_ends_the_program, .signal = SIGABRT)
     struct outer outer = {.frame.resume = 1};
 
     cr_redirect_stderr();
-    cr_assert_eq(task_group_spawn(&cast, &outer.task, "outer", outer_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &outer.task, "outer", outer_step), 0);
+    fixture_settle();
 }

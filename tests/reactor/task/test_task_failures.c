@@ -10,7 +10,7 @@
 
 #include "tests/support/misuse.h"
 
-TestSuite(task_failures, .init = stage_open, .fini = stage_close);
+TestSuite(task_failures, .init = fixture_open, .fini = fixture_close);
 
 /* Sleeps, and then fails with `error`, also where it is cancelled before; 0: it doesn't fail. */
 struct child {
@@ -96,9 +96,9 @@ static void fail_street(struct street *street, int first, int second)
     street->house.first.error = first;
     street->house.second.error = second;
     street->house.second.sleep_ns = NS_PER_SECOND; /* it fails when it is cancelled */
-    cr_assert_eq(task_group_spawn(&cast, &street->task, "street", street_step), 0);
-    stage_settle();
-    stage_pass(NS_PER_MS);
+    cr_assert_eq(task_group_spawn(&actor_group, &street->task, "street", street_step), 0);
+    fixture_settle();
+    fixture_pass(NS_PER_MS);
     cr_assert(task_ended(&street->task));
 }
 
@@ -154,7 +154,7 @@ Test(task_failures, a_failure_before_the_first_await_has_no_place)
     task_group_open(&group, NULL, "group", GROUP_FAIL_FAST);
     group.loop = &loop;
     cr_assert_eq(task_group_spawn(&group, &task, "ann", fail_at_once), 0);
-    stage_settle();
+    fixture_settle();
     task_group_print(&group.failures, print_line, NULL);
     cr_assert_str_eq(printed, "ann: Permission denied (13), at its start\n");
 }
@@ -195,12 +195,12 @@ static void cancel_street(struct street *street, int turns)
 {
     street->house.first.sleep_ns = 2 * NS_PER_MS;
     street->house.second.sleep_ns = 4 * NS_PER_MS;
-    cr_assert_eq(task_group_spawn(&cast, &street->task, "street", street_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &street->task, "street", street_step), 0);
     sim_limit(sim, TIME_NEVER);
     for (int turn = 0; turn < turns && !task_ended(&street->task); turn++)
         cr_assert_eq(loop_run_once(&loop), 0);
     task_cancel(&street->task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert(task_ended(&street->task), "after %d turns", turns);
     task_group_check(&street->group);
     task_group_check(&street->house.group);
@@ -255,9 +255,9 @@ Test(task_failures, who_raises_nothing_still_ends_as_timed_out)
 {
     struct hurried hurried = {.child.sleep_ns = NS_PER_SECOND};
 
-    cr_assert_eq(task_group_spawn(&cast, &hurried.task, "hurried", hurried_step), 0);
-    stage_settle();
-    stage_pass(NS_PER_MS);
+    cr_assert_eq(task_group_spawn(&actor_group, &hurried.task, "hurried", hurried_step), 0);
+    fixture_settle();
+    fixture_pass(NS_PER_MS);
     cr_assert_eq(hurried.rc, -ETIMEDOUT);
     cr_assert_eq(hurried.task.result, -ETIMEDOUT);
 }
@@ -306,7 +306,7 @@ static void raise_where_nobody_is_above(void)
     static struct child child = {.error = -EIO};
     struct task_group *group = group_of(&child.task, child_step);
 
-    stage_settle();
+    fixture_settle();
     (void)task_group_raise(group);
 }
 
@@ -327,7 +327,7 @@ static void raise_and_end_well(void)
     static struct house house = {.first.error = -EIO};
 
     (void)group_of(&house.task, careless_step);
-    stage_settle();
+    fixture_settle();
 }
 
 Test(task_failures, who_matches_or_raises_wrongly_is_told)

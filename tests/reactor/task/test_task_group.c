@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 #include "reactor/task/sync.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-TestSuite(task_group, .init = stage_open, .fini = stage_close);
+TestSuite(task_group, .init = fixture_open, .fini = fixture_close);
 
 /*
  * A child: sleeps, perhaps cleans up when it is cancelled, and ends with `result`, or with what cut
@@ -113,8 +113,8 @@ static struct owner owner_of(enum group_policy policy)
 
 static void start(struct owner *owner)
 {
-    cr_assert_eq(task_group_spawn(&cast, &owner->task, "owner", owner_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &owner->task, "owner", owner_step), 0);
+    fixture_settle();
     begun_ns = loop.now_ns;
 }
 
@@ -131,10 +131,10 @@ Test(task_group, a_join_waits_for_the_last_child)
 
     start(&owner);
     task_group_check(&owner.group);
-    stage_pass(29 * NS_PER_MS);
+    fixture_pass(29 * NS_PER_MS);
     cr_assert_eq(owner.group.alive, 1);
     cr_assert_not(task_ended(&owner.task));
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert_eq(owner.joined, 0);
     cr_assert_null(owner.task.groups, "the group is closed");
 }
@@ -155,7 +155,7 @@ Test(task_group, children_that_ended_before_the_join_are_joined)
 
     owner.busy_ns = 50 * NS_PER_MS;
     start(&owner);
-    stage_pass(50 * NS_PER_MS);
+    fixture_pass(50 * NS_PER_MS);
     cr_assert_eq(owner.joined, 0);
     cr_assert_eq(elapsed_ms(owner.joined_ns), 50);
 }
@@ -166,7 +166,7 @@ Test(task_group, a_count_is_no_failure)
 
     owner.children[0].result = 5;
     start(&owner);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     cr_assert_eq(owner.joined, 0);
     cr_assert_eq(owner.children[0].task.result, 5);
     cr_assert_eq(owner.children[2].rc, 0);
@@ -179,11 +179,11 @@ Test(task_group, join_is_never_cut_short_and_passes_the_cancel_on)
     owner.children[1].clean_up_ns = 5 * NS_PER_MS;
     start(&owner);
     task_cancel(&owner.task, loop.now_ns + 50 * NS_PER_MS);
-    stage_settle();
+    fixture_settle();
     cr_assert_not(task_ended(&owner.task), "one is still cleaning up");
     cr_assert_eq(owner.group.alive, 1);
     cr_assert_eq(owner.children[0].rc, -ECANCELED);
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     cr_assert_eq(owner.children[1].cleaned, 0);
     cr_assert_eq(owner.joined, -ECANCELED);
     cr_assert(list_empty(&owner.group.failures), "they did what they were told");
@@ -196,9 +196,9 @@ Test(task_group, the_cancels_deadline_is_passed_on_too)
     owner.children[1].clean_up_ns = NS_PER_SECOND;
     start(&owner);
     task_cancel(&owner.task, loop.now_ns + 50 * NS_PER_MS);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     task_cancel(&owner.task, loop.now_ns + 10 * NS_PER_MS);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert_eq(owner.children[1].cleaned, -ECANCELED);
     cr_assert_eq(elapsed_ms(owner.joined_ns), 20);
 }
@@ -210,7 +210,7 @@ Test(task_group, a_shielded_join_passes_the_cancel_on_and_returns_what_the_child
     owner.shielded = true;
     start(&owner);
     task_cancel(&owner.task, TIME_NEVER);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(owner.children[2].rc, -ECANCELED);
     cr_assert_eq(owner.joined, 0);
 }
@@ -222,7 +222,7 @@ Test(task_group, a_cancel_that_finds_the_owner_elsewhere_reaches_the_children_wi
     owner.busy_ns = 50 * NS_PER_MS;
     start(&owner);
     task_cancel(&owner.task, TIME_NEVER);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(owner.rc, -ECANCELED);
     cr_assert_eq(owner.joined, -ECANCELED);
     cr_assert_eq(owner.children[0].rc, -ECANCELED);
@@ -235,10 +235,10 @@ Test(task_group, a_group_is_cancelled_while_its_owner_is_in_another_await)
     owner.busy_ns = 50 * NS_PER_MS;
     start(&owner);
     task_group_cancel(&owner.group, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(owner.children[2].rc, -ECANCELED);
     cr_assert_not(task_ended(&owner.task), "the owner itself is not cancelled");
-    stage_pass(50 * NS_PER_MS);
+    fixture_pass(50 * NS_PER_MS);
     cr_assert_eq(owner.rc, 0);
     cr_assert_eq(owner.joined, 0);
 }
@@ -251,7 +251,7 @@ Test(task_group, an_expired_deadline_of_the_joiner_cancels_the_children)
 
     owner.limit_ns = 15 * NS_PER_MS;
     start(&owner);
-    stage_pass(15 * NS_PER_MS);
+    fixture_pass(15 * NS_PER_MS);
     cr_assert_eq(owner.joined, -ETIMEDOUT);
     cr_assert_eq(owner.children[0].rc, 0);
     cr_assert_eq(owner.children[1].rc, -ECANCELED);
@@ -266,7 +266,7 @@ Test(task_group, a_deadline_that_passes_after_the_children_ended_is_not_blamed)
     owner.busy_ns = 40 * NS_PER_MS;
     start(&owner);
     task_group_cancel(&owner.group, loop.now_ns);
-    stage_pass(40 * NS_PER_MS);
+    fixture_pass(40 * NS_PER_MS);
     cr_assert_eq(owner.rc, -ETIMEDOUT);
     cr_assert_eq(owner.joined, 0, "they had ended long before");
 }
@@ -278,7 +278,7 @@ Test(task_group, a_deadline_leaves_children_the_time_to_clean_up)
     owner.limit_ns = 15 * NS_PER_MS;
     owner.children[1].clean_up_ns = 5 * NS_PER_MS;
     start(&owner);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     cr_assert_eq(owner.children[1].cleaned, 0);
     cr_assert_eq(elapsed_ms(owner.joined_ns), 20);
     cr_assert_eq(owner.joined, -ETIMEDOUT);
@@ -292,7 +292,7 @@ Test(task_group, the_first_failure_cancels_the_siblings)
 
     owner.children[0].result = -EPIPE;
     start(&owner);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert_eq(owner.joined, -EPIPE);
     cr_assert_eq(owner.children[1].rc, -ECANCELED);
     cr_assert_eq(owner.children[2].rc, -ECANCELED);
@@ -306,7 +306,7 @@ Test(task_group, a_failure_leaves_the_siblings_the_time_to_clean_up)
     owner.children[0].result = -EPIPE;
     owner.children[1].clean_up_ns = 5 * NS_PER_MS;
     start(&owner);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     cr_assert_eq(owner.children[1].cleaned, 0);
     cr_assert_eq(elapsed_ms(owner.joined_ns), 15);
 }
@@ -321,7 +321,7 @@ Test(task_group, a_failure_during_a_shutdown_takes_no_time_from_the_others)
     start(&owner);
     begun_ns = loop.now_ns;
     task_group_cancel(&owner.group, loop.now_ns + 10 * NS_PER_MS);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     cr_assert_eq(owner.children[1].cleaned, 0);
 }
 
@@ -333,7 +333,7 @@ static void fail_all(struct owner *owner)
     owner->children[1].cancelled_result = -EIO;
     owner->children[2].cancelled_result = -EPIPE;
     start(owner);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert_eq(owner->joined, -EPIPE);
 }
 
@@ -371,7 +371,7 @@ Test(task_group, being_cancelled_by_nobody_is_a_failure)
 
     owner.children[0].result = -ECANCELED;
     start(&owner);
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert_eq(owner.group.first_error, -ECANCELED);
     cr_assert_eq(task_of_sibling(owner.group.failures.next), &owner.children[0].task);
 }
@@ -382,11 +382,11 @@ Test(task_group, a_cancelled_child_may_fail_with_something_else)
 
     owner.children[0].result = -EPIPE;
     owner.children[0].sleep_ns = 0; /* succeeds with the first turn, before the cancel is seen */
-    cr_assert_eq(task_group_spawn(&cast, &owner.task, "owner", owner_step), 0);
-    stage_turn();
-    stage_turn();
+    cr_assert_eq(task_group_spawn(&actor_group, &owner.task, "owner", owner_step), 0);
+    fixture_turn();
+    fixture_turn();
     task_group_cancel(&owner.group, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(owner.joined, 0, "cancel beat success");
     cr_assert_eq(owner.children[0].task.result, -ECANCELED);
 }
@@ -411,7 +411,7 @@ Test(task_group, contain_hands_each_end_over)
     owner.children[0].result = -EPIPE;
     owner.children[1].result = 3;
     start(&owner);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     cr_assert_eq(owner.joined, 0);
     cr_assert_eq(ended_count, 3);
     for (int i = 0; i < 3; i++) {
@@ -438,9 +438,9 @@ Test(task_group, on_end_may_spawn_even_for_the_last_child)
     owner.on_end = spawn_successor;
     successor.sleep_ns = 10 * NS_PER_MS;
     start(&owner);
-    stage_pass(30 * NS_PER_MS);
+    fixture_pass(30 * NS_PER_MS);
     cr_assert_not(task_ended(&owner.task), "the join waits for the successor too");
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert_eq(ended_count, 4);
     cr_assert(task_ended(&owner.task));
 }
@@ -457,7 +457,7 @@ Test(task_group, a_refused_spawn_leaves_it_with_the_caller)
     task_group_cancel(&owner.group, loop.now_ns);
     late.task.result = 99;
     cr_assert_eq(task_group_spawn(&owner.group, &late.task, "late", child_step), -ECANCELED);
-    stage_pass(50 * NS_PER_MS);
+    fixture_pass(50 * NS_PER_MS);
     cr_assert_eq(late.rc, 77, "it never ran");
     cr_assert_eq(late.task.result, 99, "nor was it touched");
     cr_assert(task_ended(&owner.task));
@@ -469,10 +469,10 @@ Test(task_group, a_child_cancelled_before_its_first_step_still_runs)
 
     for (int i = 0; i < 3; i++)
         owner.children[i].rc = 77;
-    cr_assert_eq(task_group_spawn(&cast, &owner.task, "owner", owner_step), 0);
-    stage_turn();
+    cr_assert_eq(task_group_spawn(&actor_group, &owner.task, "owner", owner_step), 0);
+    fixture_turn();
     task_group_cancel(&owner.group, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     for (int i = 0; i < 3; i++)
         cr_assert_eq(owner.children[i].rc, -ECANCELED);
     cr_assert_eq(owner.joined, 0);
@@ -504,10 +504,10 @@ Test(task_group, a_child_may_spawn_siblings_while_the_group_is_being_joined)
 
     start(&owner);
     cr_assert_eq(task_group_spawn(&owner.group, &parent.task, "parent", parent_step), 0);
-    stage_pass(49 * NS_PER_MS);
+    fixture_pass(49 * NS_PER_MS);
     cr_assert(task_ended(&parent.task));
     cr_assert_not(task_ended(&owner.task));
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert_eq(owner.joined, 0);
     cr_assert_eq(elapsed_ms(owner.joined_ns), 50);
 }
@@ -520,7 +520,7 @@ Test(task_group, a_sibling_spawned_into_a_cancelled_group_is_refused)
     start(&owner);
     cr_assert_eq(task_group_spawn(&owner.group, &parent.task, "parent", parent_step), 0);
     task_group_cancel(&owner.group, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(parent.task.result, -ECANCELED);
     cr_assert_eq(owner.joined, 0, "the refusal is no failure: it was cancelled");
 }
@@ -532,11 +532,11 @@ Test(task_group, a_second_cancel_of_a_group_may_only_bring_it_nearer)
     owner.children[0].clean_up_ns = NS_PER_SECOND;
     start(&owner);
     task_group_cancel(&owner.group, begun_ns + 20 * NS_PER_MS);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     task_group_cancel(&owner.group, begun_ns + 30 * NS_PER_MS);
     cr_assert_eq(owner.group.cancel_ns, begun_ns + 20 * NS_PER_MS);
     task_group_cancel(&owner.group, begun_ns + 10 * NS_PER_MS);
-    stage_pass(9 * NS_PER_MS);
+    fixture_pass(9 * NS_PER_MS);
     cr_assert_eq(elapsed_ms(owner.joined_ns), 10);
 }
 
@@ -576,10 +576,10 @@ Test(task_group, release_is_called_in_the_reap_phase)
     owner.release = note_release;
     owner.children[1].result = -EPIPE;
     start(&owner);
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     cr_assert_eq(released_count, 2);
     cr_assert_not(task_ended(&owner.task));
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert_eq(released_count, 3);
     cr_assert_eq(owner.joined, 0);
     cr_assert_eq(elapsed_ms(owner.joined_ns), 30);
@@ -592,7 +592,7 @@ Test(task_group, where_children_are_released_their_first_error_is_kept)
     owner.release = note_release;
     owner.children[1].result = -EPIPE;
     start(&owner);
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     cr_assert_eq(owner.joined, -EPIPE);
     cr_assert_eq(released_count, 3);
     cr_assert(list_empty(&owner.group.failures));

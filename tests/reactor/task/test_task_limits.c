@@ -9,9 +9,9 @@
 #include <signal.h>
 
 #include "reactor/task/sync.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
-TestSuite(task_limits, .init = stage_open, .fini = stage_close);
+TestSuite(task_limits, .init = fixture_open, .fini = fixture_close);
 
 /* --- deadlines --- */
 
@@ -59,8 +59,8 @@ static int64_t run_limited(struct limited *limited)
 {
     int64_t begun_ns = sim_now_ns(sim);
     event_init(&limited->never);
-    cr_assert_eq(task_group_spawn(&cast, &limited->task, "limited", limited_step), 0);
-    stage_pass(NS_PER_SECOND);
+    cr_assert_eq(task_group_spawn(&actor_group, &limited->task, "limited", limited_step), 0);
+    fixture_pass(NS_PER_SECOND);
     cr_assert(task_ended(&limited->task));
     cr_assert_eq(limited->rc, 0, "beyond the deadlines it may wait again");
     return begun_ns;
@@ -120,8 +120,8 @@ Test(task_limits, a_deadline_set_aside_limits_nothing_until_it_is_restored)
          limit_ns += 20 * NS_PER_MS) {
         struct setter setter = {.limit_ns = limit_ns};
         int64_t begun_ns = sim_now_ns(sim);
-        cr_assert_eq(task_group_spawn(&cast, &setter.task, "setter", setter_step), 0);
-        stage_pass(NS_PER_SECOND);
+        cr_assert_eq(task_group_spawn(&actor_group, &setter.task, "setter", setter_step), 0);
+        fixture_pass(NS_PER_SECOND);
         cr_assert(task_ended(&setter.task));
         cr_assert_eq(setter.first, 0);
         cr_assert_eq(setter.second, -ETIMEDOUT, "it is opened beside those set aside");
@@ -172,10 +172,10 @@ Test(task_limits, after_a_sleep_the_deadline_around_it_still_counts)
     struct rearming rearming = {.rc = 0};
 
     event_init(&rearming.event);
-    cr_assert_eq(task_group_spawn(&cast, &rearming.task, "rearming", rearming_step), 0);
-    stage_pass(20 * NS_PER_MS - 1);
+    cr_assert_eq(task_group_spawn(&actor_group, &rearming.task, "rearming", rearming_step), 0);
+    fixture_pass(20 * NS_PER_MS - 1);
     cr_assert_not(task_ended(&rearming.task));
-    stage_pass(1);
+    fixture_pass(1);
     cr_assert_eq(rearming.task.result, -ETIMEDOUT);
 }
 
@@ -191,8 +191,8 @@ Test(task_limits, ending_inside_a_deadline_is_a_bug, .signal = SIGABRT)
     static struct task task;
 
     cr_redirect_stderr();
-    cr_assert_eq(task_group_spawn(&cast, &task, "sloppy", forgets_to_close), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &task, "sloppy", forgets_to_close), 0);
+    fixture_settle();
 }
 
 Test(task_limits, setting_a_limit_keeps_a_wake_up_that_is_under_way)
@@ -203,11 +203,11 @@ Test(task_limits, setting_a_limit_keeps_a_wake_up_that_is_under_way)
 
     event_init(&event);
     actor_start(&actor, "waiter");
-    stage_settle();
+    fixture_settle();
     event_set(&event);
     task_deadline_open(&actor.task, &deadline, NS_PER_SECOND);
     (void)task_deadline_close(&actor.task, &deadline);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, 0));
 }
 
@@ -239,11 +239,11 @@ Test(task_limits, cancelling_is_a_level_until_the_task_ends)
     struct stubborn stubborn = {.first = 0};
 
     event_init(&stubborn.event);
-    cr_assert_eq(task_group_spawn(&cast, &stubborn.task, "stubborn", stubborn_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &stubborn.task, "stubborn", stubborn_step), 0);
+    fixture_settle();
     task_cancel(&stubborn.task, TIME_NEVER);
     event_set(&stubborn.event);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(stubborn.first, -ECANCELED);
     cr_assert_eq(stubborn.second, -ECANCELED);
     cr_assert_eq(stubborn.third, -ECANCELED);
@@ -255,9 +255,9 @@ Test(task_limits, a_task_cancelled_before_its_first_step_still_runs)
     struct stubborn stubborn = {.first = 0};
 
     event_init(&stubborn.event);
-    cr_assert_eq(task_group_spawn(&cast, &stubborn.task, "stubborn", stubborn_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &stubborn.task, "stubborn", stubborn_step), 0);
     task_cancel(&stubborn.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(stubborn.first, -ECANCELED);
     cr_assert(task_ended(&stubborn.task));
 }
@@ -291,8 +291,8 @@ static void start_shielded(struct shielded *shielded, int64_t clean_up_ns)
 {
     *shielded = (struct shielded){.clean_up_ns = clean_up_ns, .cleaned = 1, .after = 1};
     event_init(&shielded->event);
-    cr_assert_eq(task_group_spawn(&cast, &shielded->task, "shielded", shielded_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &shielded->task, "shielded", shielded_step), 0);
+    fixture_settle();
 }
 
 Test(task_limits, shielded_clean_up_runs_until_the_cancels_deadline)
@@ -304,14 +304,14 @@ Test(task_limits, shielded_clean_up_runs_until_the_cancels_deadline)
     start_shielded(&slow, NS_PER_SECOND);
     task_cancel(&quick.task, loop.now_ns + 10 * NS_PER_MS);
     task_cancel(&slow.task, loop.now_ns + 10 * NS_PER_MS);
-    stage_pass(9 * NS_PER_MS);
+    fixture_pass(9 * NS_PER_MS);
     cr_assert_eq(quick.rc, -ECANCELED);
     cr_assert_eq(quick.cleaned, 0, "it had the time");
     cr_assert_eq(quick.after, -ECANCELED, "behind the shield it is cancelled as before");
     cr_assert(task_ended(&quick.task));
-    stage_pass(NS_PER_MS - 1);
+    fixture_pass(NS_PER_MS - 1);
     cr_assert_not(task_ended(&slow.task));
-    stage_pass(1);
+    fixture_pass(1);
     cr_assert_eq(slow.cleaned, -ECANCELED, "its time is up");
     cr_assert(task_ended(&slow.task));
 }
@@ -322,7 +322,7 @@ Test(task_limits, without_clean_up_time_a_shield_holds_nothing_off)
 
     start_shielded(&shielded, NS_PER_MS);
     task_cancel(&shielded.task, loop.now_ns);
-    stage_settle();
+    fixture_settle();
     cr_assert_eq(shielded.cleaned, -ECANCELED);
     cr_assert(task_ended(&shielded.task));
 }
@@ -337,15 +337,15 @@ Test(task_limits, a_second_cancel_may_only_bring_it_nearer)
     int64_t cancelled_ns = loop.now_ns;
     task_cancel(&nearer.task, cancelled_ns + 20 * NS_PER_MS);
     task_cancel(&farther.task, cancelled_ns + 20 * NS_PER_MS);
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     task_cancel(&nearer.task, cancelled_ns + 10 * NS_PER_MS);
     task_cancel(&farther.task, cancelled_ns + NS_PER_SECOND);
-    stage_pass(9 * NS_PER_MS - 1);
+    fixture_pass(9 * NS_PER_MS - 1);
     cr_assert_not(task_ended(&nearer.task));
-    stage_pass(1);
+    fixture_pass(1);
     cr_assert_eq(nearer.cleaned, -ECANCELED);
     cr_assert(task_ended(&nearer.task));
-    stage_pass(10 * NS_PER_MS);
+    fixture_pass(10 * NS_PER_MS);
     cr_assert_eq(farther.cleaned, -ECANCELED);
     cr_assert(task_ended(&farther.task));
 }
@@ -359,13 +359,13 @@ Test(task_limits, shields_nest)
     actor.object = &event;
     actor_start(&actor, "deep");
     task_shield(&actor.task);
-    stage_settle();
+    fixture_settle();
     task_cancel(&actor.task, TIME_NEVER);
     task_unshield(&actor.task);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_waiting(&actor), "one shield of two is left");
     event_set(&event);
-    stage_settle();
+    fixture_settle();
     cr_assert(actor_ended(&actor, 0));
 }
 
@@ -404,13 +404,13 @@ struct walker {
 /* Durations are a few ticks, often less than one and seldom a whole number of them. */
 static int64_t walk_duration_ns(uint64_t *random)
 {
-    return stage_random(random, 2) ? stage_random(random, 4 * NS_PER_MS)
-                                   : stage_random(random, 5) * NS_PER_MS;
+    return fixture_random(random, 2) ? fixture_random(random, 4 * NS_PER_MS)
+                                     : fixture_random(random, 5) * NS_PER_MS;
 }
 
 static void walk_on(struct walker *walker)
 {
-    unsigned choice = stage_random(&walker->random, 6);
+    unsigned choice = fixture_random(&walker->random, 6);
     if (choice < 2 && walker->depth < WALK_DEPTH) {
         int64_t duration_ns = walk_duration_ns(&walker->random);
         walker->at_ns[walker->depth] = loop.now_ns + duration_ns;
@@ -499,11 +499,11 @@ static void walk(uint64_t seed)
     uint64_t random = ~seed;
 
     walker.random = seed;
-    must(task_group_spawn(&cast, &walker.task, "walker", walker_step) == 0, "seed %ju",
+    must(task_group_spawn(&actor_group, &walker.task, "walker", walker_step) == 0, "seed %ju",
          (uintmax_t)seed);
     while (!task_ended(&walker.task)) {
-        stage_pass(1 + walk_duration_ns(&random));
-        if (stage_random(&random, 8) != 0 || task_ended(&walker.task))
+        fixture_pass(1 + walk_duration_ns(&random));
+        if (fixture_random(&random, 8) != 0 || task_ended(&walker.task))
             continue;
         int64_t clean_up_ns = loop.now_ns + walk_duration_ns(&random);
         walker.cancelled_ns = least(walker.cancelled_ns, loop.now_ns);

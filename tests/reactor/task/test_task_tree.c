@@ -10,13 +10,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define TREE_SEEDS 2000
 #define TREE_DEPTH 4
 #define TREE_CHILDREN 4
 
-TestSuite(task_tree, .init = stage_open, .fini = stage_close);
+TestSuite(task_tree, .init = fixture_open, .fini = fixture_close);
 
 /* A task that is somebody's child and perhaps an owner. */
 struct node {
@@ -51,7 +51,7 @@ static unsigned node_count; /* allocated, not yet freed */
 
 static unsigned chance(unsigned bound)
 {
-    return stage_random(&state, bound);
+    return fixture_random(&state, bound);
 }
 
 static int64_t random_duration_ns(void)
@@ -84,10 +84,10 @@ static void release_node(struct task_group *group, struct task *task)
     free_node(container_of(task, struct node, task));
 }
 
-/* Spawns a node into the group of `owner`, or into the cast. A refused one is still ours. */
+/* Spawns a node into the group of `owner`, or into the actors. A refused one is still ours. */
 static void spawn_node(struct node *owner)
 {
-    struct task_group *group = owner ? &owner->group : &cast;
+    struct task_group *group = owner ? &owner->group : &actor_group;
     struct node *node = make_node(owner);
     if (task_group_spawn(group, &node->task, "node", node_step) < 0) {
         must(group->cancelled, "seed %ju: refused for no reason", (uintmax_t)seed);
@@ -229,11 +229,11 @@ static void check_groups(void)
 static void grow(void)
 {
     list_init(&living);
-    cast.release = release_node;
+    actor_group.release = release_node;
     spawn_node(NULL);
     struct node *root = container_of(living.next, struct node, living);
     for (int i = 0; i < 40 && living_count > 0; i++) {
-        stage_pass(random_duration_ns());
+        fixture_pass(random_duration_ns());
         check_groups();
         if (living_count > 0 && chance(4) == 0)
             disturb();
@@ -241,12 +241,12 @@ static void grow(void)
     if (living_count > 0) {
         int64_t grace_ns = random_duration_ns();
         task_cancel(&root->task, loop.now_ns + grace_ns);
-        stage_pass(grace_ns + NS_PER_MS); /* a deadline is rounded up to its tick */
+        fixture_pass(grace_ns + NS_PER_MS); /* a deadline is rounded up to its tick */
     }
     must(living_count == 0, "seed %ju: %u outlive the cancel", (uintmax_t)seed, living_count);
     must(node_count == 0, "seed %ju: %u are not released", (uintmax_t)seed, node_count);
     must(wheel_count(&loop.wheel) == 0, "seed %ju: timers are left", (uintmax_t)seed);
-    must(cast.alive == 0, "seed %ju: the cast is not empty", (uintmax_t)seed);
+    must(actor_group.alive == 0, "seed %ju: the actor group is not empty", (uintmax_t)seed);
 }
 
 Test(task_tree, every_child_ends_before_its_owner_and_nothing_is_left)

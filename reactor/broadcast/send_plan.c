@@ -1,4 +1,4 @@
-#include "reactor/broadcast/plan.h"
+#include "reactor/broadcast/send_plan.h"
 
 #include <assert.h>
 
@@ -18,7 +18,7 @@ static uint64_t place_of_entry(uint64_t sequence)
     return 2 * sequence + 1;
 }
 
-bool plan_owed(struct outbox *outbox)
+bool send_plan_owed(struct outbox *outbox)
 {
     if (outbox->dead)
         return false;
@@ -62,7 +62,8 @@ static struct choice choose(const struct outbox *outbox, size_t offset)
     return choice;
 }
 
-static void add_segment(struct plan *plan, const char *bytes, size_t size, struct stretch stretch)
+static void add_segment(struct send_plan *plan, const char *bytes, size_t size,
+                        struct stretch stretch)
 {
     plan->segments[plan->count] = (struct iovec){.iov_base = (char *)bytes, .iov_len = size};
     plan->stretches[plan->count] = stretch;
@@ -70,19 +71,19 @@ static void add_segment(struct plan *plan, const char *bytes, size_t size, struc
     plan->count++;
 }
 
-static void add_gap(struct plan *plan, struct hub *hub, struct subscriber *subscriber)
+static void add_gap(struct send_plan *plan, struct fanout *fanout, struct subscriber *subscriber)
 {
     uint32_t missed = subscriber->missed;
     subscriber->missed = 0;
-    if (!hub->rules->gap)
+    if (!fanout->rules->gap)
         return;
-    plan->gap_bytes = hub->rules->gap(subscriber, missed, plan->gap, sizeof(plan->gap));
+    plan->gap_bytes = fanout->rules->gap(subscriber, missed, plan->gap, sizeof(plan->gap));
     assert(plan->gap_bytes > 0 && plan->gap_bytes <= sizeof(plan->gap));
     add_segment(plan, plan->gap, plan->gap_bytes,
                 (struct stretch){.subscriber = subscriber, .missed = missed});
 }
 
-static void add_lines(struct plan *plan, struct subscriber *subscriber, uint64_t until)
+static void add_lines(struct send_plan *plan, struct subscriber *subscriber, uint64_t until)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
     uint64_t from = subscriber->cursor;
@@ -96,7 +97,7 @@ static void add_lines(struct plan *plan, struct subscriber *subscriber, uint64_t
 }
 
 /* Returns the offset behind the entry at `offset`. */
-static size_t add_entry(struct plan *plan, const struct outbox *outbox, size_t offset)
+static size_t add_entry(struct send_plan *plan, const struct outbox *outbox, size_t offset)
 {
     struct outbox_entry entry;
     const char *bytes = outbox_entry_at(outbox, offset, &entry);
@@ -106,20 +107,20 @@ static size_t add_entry(struct plan *plan, const struct outbox *outbox, size_t o
 
 /* Adds the lines of the choice, or the text about the gap before them. Returns whether the plan may
  * go on behind them. */
-static bool add_from_log(struct plan *plan, struct hub *hub, const struct choice *choice)
+static bool add_from_log(struct send_plan *plan, struct fanout *fanout, const struct choice *choice)
 {
     struct subscriber *subscriber = choice->subscriber;
     if (!subscriber->missed)
         add_lines(plan, subscriber, choice->until);
     else if (plan->gap_bytes == 0)
-        add_gap(plan, hub, subscriber);
+        add_gap(plan, fanout, subscriber);
     else
         return false; /* one text about a gap fits in a plan */
     plan->whole = choice->until == PLACE_NONE && !broadcast_settle(subscriber);
     return !plan->whole;
 }
 
-void plan_make(struct plan *plan, struct outbox *outbox, struct hub *hub)
+void send_plan_make(struct send_plan *plan, struct outbox *outbox, struct fanout *fanout)
 {
     size_t offset = 0;
     plan->count = 0;
@@ -132,7 +133,7 @@ void plan_make(struct plan *plan, struct outbox *outbox, struct hub *hub)
             plan->whole = true;
         else if (!choice.subscriber)
             offset = add_entry(plan, outbox, offset);
-        else if (!add_from_log(plan, hub, &choice))
+        else if (!add_from_log(plan, fanout, &choice))
             return;
     }
 }
@@ -140,7 +141,7 @@ void plan_make(struct plan *plan, struct outbox *outbox, struct hub *hub)
 /* Accounting. */
 
 /* A stretch of lines of which `sent` bytes went: the cursor goes behind the line that was cut. */
-static int cut_lines(struct outbox *outbox, struct hub *hub, const struct stretch *stretch,
+static int cut_lines(struct outbox *outbox, struct fanout *fanout, const struct stretch *stretch,
                      size_t sent)
 {
     struct subscriber *subscriber = stretch->subscriber;
@@ -155,7 +156,7 @@ static int cut_lines(struct outbox *outbox, struct hub *hub, const struct stretc
     if (sent == 0)
         return 0;
     subscriber->cursor++;
-    return outbox_keep_rest(outbox, hub, chunklog_bytes(record) + sent, record->length - sent);
+    return outbox_keep_rest(outbox, fanout, chunklog_bytes(record) + sent, record->length - sent);
 }
 
 /* Makes a segment that wasn't sent at all owed again. */
@@ -170,19 +171,20 @@ static void restore(const struct stretch *stretch)
 }
 
 /* Accounts for a segment of which `sent` bytes went, at least one and not all. */
-static int cut(const struct plan *plan, const struct stretch *stretch, struct outbox *outbox,
-               struct hub *hub, size_t sent)
+static int cut(const struct send_plan *plan, const struct stretch *stretch, struct outbox *outbox,
+               struct fanout *fanout, size_t sent)
 {
     if (!stretch->subscriber) {
         outbox_consume(outbox, sent);
         return 0;
     }
     if (stretch->missed)
-        return outbox_keep_rest(outbox, hub, plan->gap + sent, plan->gap_bytes - sent);
-    return cut_lines(outbox, hub, stretch, sent);
+        return outbox_keep_rest(outbox, fanout, plan->gap + sent, plan->gap_bytes - sent);
+    return cut_lines(outbox, fanout, stretch, sent);
 }
 
-int plan_sent(const struct plan *plan, struct outbox *outbox, struct hub *hub, size_t sent)
+int send_plan_sent(const struct send_plan *plan, struct outbox *outbox, struct fanout *fanout,
+                   size_t sent)
 {
     int done = 0;
     for (; done < plan->count && sent >= plan->segments[done].iov_len; done++) {
@@ -196,7 +198,7 @@ int plan_sent(const struct plan *plan, struct outbox *outbox, struct hub *hub, s
     if (done == plan->count)
         return 0;
     if (sent > 0)
-        return cut(plan, &plan->stretches[done], outbox, hub, sent);
+        return cut(plan, &plan->stretches[done], outbox, fanout, sent);
     restore(&plan->stretches[done]);
     return 0;
 }

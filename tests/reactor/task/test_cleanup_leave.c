@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reactor/task/scope.h"
-#include "tests/support/stage.h"
+#include "reactor/task/cleanup.h"
+#include "tests/support/fixture.h"
 
-TestSuite(scope_leave, .init = stage_open, .fini = stage_close);
+TestSuite(cleanup_leave, .init = fixture_open, .fini = fixture_close);
 
 #define HANGS_NS (3600 * NS_PER_SECOND)
 
@@ -27,7 +27,7 @@ struct thing {
     int error; /* what it fails with when its time is over; 0: it doesn't */
     int outcome; /* what it was told */
     struct deadline limit;
-    struct scope *inner; /* one that it leaves itself; NULL: none */
+    struct cleanup *inner; /* one that it leaves itself; NULL: none */
 };
 
 static char released[64];
@@ -52,7 +52,7 @@ static int release_thing(struct task *task, struct defer *defer, int outcome)
     if (self->rc < 0)
         TASK_RETURN(self->rc);
     if (self->inner)
-        TASK_AWAIT(self->rc, scope_leave(task, self->inner, outcome));
+        TASK_AWAIT(self->rc, cleanup_leave(task, self->inner, outcome));
     note(toupper((unsigned char)self->letter));
     TASK_RETURN(self->rc < 0 ? self->rc : self->error);
     TASK_END();
@@ -63,10 +63,10 @@ static void release_at_once(struct defer *defer)
     note(container_of(defer, struct thing, defer)->letter);
 }
 
-static void defer_thing(struct scope *scope, struct thing *thing)
+static void defer_thing(struct cleanup *cleanup, struct thing *thing)
 {
     static char names[] = "a\0b\0c\0d\0e\0f";
-    scope_defer_waiting(scope, &thing->defer, &names[2 * (thing->letter - 'a')], release_thing);
+    cleanup_defer_waiting(cleanup, &thing->defer, &names[2 * (thing->letter - 'a')], release_thing);
 }
 
 static struct thing thing_of(char letter)
@@ -82,12 +82,12 @@ struct stretch {
     int result;
 };
 
-/* Who owns the scope. */
+/* Who owns the cleanup. */
 struct owner {
     struct task task;
     struct frame frame;
     int rc;
-    struct scope scope;
+    struct cleanup cleanup;
     struct thing things[3];
     struct stretch stretch;
     int64_t limit_ns; /* of a deadline around all of it; 0: none */
@@ -106,7 +106,7 @@ static int do_stretch(struct task *task, struct owner *owner)
         TASK_AWAIT(self->rc, task_sleep(task, NS_PER_MS));
         if (self->rc < 0)
             TASK_RETURN(self->rc);
-        defer_thing(&owner->scope, &owner->things[self->at]);
+        defer_thing(&owner->cleanup, &owner->things[self->at]);
     }
     TASK_AWAIT(self->rc, task_sleep(task, 2 * NS_PER_MS));
     TASK_RETURN(self->rc < 0 ? self->rc : self->result);
@@ -121,7 +121,7 @@ static int owner_step(struct task *task)
     if (self->limit_ns)
         task_deadline_open(task, &self->limit, self->limit_ns);
     TASK_AWAIT(self->rc, do_stretch(task, self));
-    TASK_AWAIT(self->rc, scope_leave(task, &self->scope, self->rc));
+    TASK_AWAIT(self->rc, cleanup_leave(task, &self->cleanup, self->rc));
     if (self->limit_ns)
         self->limit_passed = task_deadline_close(task, &self->limit);
     self->ended_ns = task->loop->now_ns;
@@ -138,25 +138,25 @@ static struct owner owner_of(int result)
 
 static void start(struct owner *owner)
 {
-    cr_assert_eq(task_group_spawn(&cast, &owner->task, "owner", owner_step), 0);
-    stage_settle();
+    cr_assert_eq(task_group_spawn(&actor_group, &owner->task, "owner", owner_step), 0);
+    fixture_settle();
 }
 
 static void run(struct owner *owner)
 {
     start(owner);
-    stage_pass(20 * NS_PER_MS);
+    fixture_pass(20 * NS_PER_MS);
     cr_assert(task_ended(&owner->task));
-    cr_assert(!owner->scope.last);
+    cr_assert(!owner->cleanup.last);
 }
 
 /* How the releases that failed ended, in that order, like "c -32". */
-static const char *failures(const struct scope *scope)
+static const char *failures(const struct cleanup *cleanup)
 {
     static char text[128];
     size_t length = 0;
     text[0] = '\0';
-    for (const struct defer *defer = scope->failed; defer; defer = defer->below)
+    for (const struct defer *defer = cleanup->failed; defer; defer = defer->below)
         length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s %d",
                                    length ? ", " : "", defer->name, defer->result);
     return text;
@@ -164,36 +164,36 @@ static const char *failures(const struct scope *scope)
 
 /* Order and errors. */
 
-Test(scope_leave, after_success_all_is_released_in_reverse_one_after_the_other)
+Test(cleanup_leave, after_success_all_is_released_in_reverse_one_after_the_other)
 {
     struct owner owner = owner_of(7);
 
     start(&owner);
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     cr_assert_str_eq(released, "c");
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert_str_eq(released, "cCb");
-    stage_pass(2 * NS_PER_MS);
+    fixture_pass(2 * NS_PER_MS);
     cr_assert_str_eq(released, "cCbBaA");
     cr_assert_eq(owner.task.result, 7);
-    cr_assert_str_eq(failures(&owner.scope), "");
+    cr_assert_str_eq(failures(&owner.cleanup), "");
     for (int i = 0; i < 3; i++)
         cr_assert_eq(owner.things[i].outcome, 7);
 }
 
-Test(scope_leave, after_an_error_the_same_and_each_release_is_told)
+Test(cleanup_leave, after_an_error_the_same_and_each_release_is_told)
 {
     struct owner owner = owner_of(-EIO);
 
     run(&owner);
     cr_assert_str_eq(released, "cCbBaA");
     cr_assert_eq(owner.task.result, -EIO);
-    cr_assert_str_eq(failures(&owner.scope), "");
+    cr_assert_str_eq(failures(&owner.cleanup), "");
     for (int i = 0; i < 3; i++)
         cr_assert_eq(owner.things[i].outcome, -EIO);
 }
 
-Test(scope_leave, a_release_that_fails_stops_no_other_and_adds_to_the_errors)
+Test(cleanup_leave, a_release_that_fails_stops_no_other_and_adds_to_the_errors)
 {
     struct owner owner = owner_of(7);
 
@@ -202,12 +202,12 @@ Test(scope_leave, a_release_that_fails_stops_no_other_and_adds_to_the_errors)
     run(&owner);
     cr_assert_str_eq(released, "cCbBaA");
     cr_assert_eq(owner.task.result, -EPIPE);
-    cr_assert_str_eq(failures(&owner.scope), "c -32, a -5");
+    cr_assert_str_eq(failures(&owner.cleanup), "c -32, a -5");
     cr_assert_eq(owner.things[2].outcome, 7);
     cr_assert_eq(owner.things[1].outcome, -EPIPE, "what comes after a failure undoes");
 }
 
-Test(scope_leave, the_error_of_the_stretch_stays_the_first)
+Test(cleanup_leave, the_error_of_the_stretch_stays_the_first)
 {
     struct owner owner = owner_of(-ENOENT);
 
@@ -215,7 +215,7 @@ Test(scope_leave, the_error_of_the_stretch_stays_the_first)
     run(&owner);
     cr_assert_eq(owner.task.result, -ENOENT);
     cr_assert_eq(owner.things[0].outcome, -ENOENT);
-    cr_assert_str_eq(failures(&owner.scope), "b -32");
+    cr_assert_str_eq(failures(&owner.cleanup), "b -32");
 }
 
 /* Cancels. */
@@ -224,20 +224,20 @@ Test(scope_leave, the_error_of_the_stretch_stays_the_first)
  * Returns whether it was there to be cancelled. */
 static bool cancel_after(struct owner *owner, int turns, int64_t clean_up_ns)
 {
-    cr_assert_eq(task_group_spawn(&cast, &owner->task, "owner", owner_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &owner->task, "owner", owner_step), 0);
     sim_limit(sim, TIME_NEVER);
     for (int turn = 0; turn < turns && !task_ended(&owner->task); turn++)
         cr_assert_eq(loop_run_once(&loop), 0);
     bool there = !task_ended(&owner->task);
     task_cancel(&owner->task, time_after(loop.now_ns, clean_up_ns));
-    stage_settle();
-    stage_pass(20 * NS_PER_MS);
+    fixture_settle();
+    fixture_pass(20 * NS_PER_MS);
     cr_assert(task_ended(&owner->task), "after %d turns", turns);
-    cr_assert(!owner->scope.last, "after %d turns", turns);
+    cr_assert(!owner->cleanup.last, "after %d turns", turns);
     return there;
 }
 
-Test(scope_leave, whenever_it_is_cancelled_what_was_acquired_is_released_once)
+Test(cleanup_leave, whenever_it_is_cancelled_what_was_acquired_is_released_once)
 {
     static const char all[] = "cCbBaA";
     bool more = true;
@@ -251,11 +251,11 @@ Test(scope_leave, whenever_it_is_cancelled_what_was_acquired_is_released_once)
                          "after %d turns", turns);
         cr_assert_eq(owner.task.result, completed ? 7 : -ECANCELED, "after %d turns", turns);
         cr_assert_eq(owner.after, more ? -ECANCELED : 0, "after %d turns", turns);
-        cr_assert_str_eq(failures(&owner.scope), "");
+        cr_assert_str_eq(failures(&owner.cleanup), "");
     }
 }
 
-Test(scope_leave, whenever_it_is_cancelled_without_time_each_release_is_begun_once)
+Test(cleanup_leave, whenever_it_is_cancelled_without_time_each_release_is_begun_once)
 {
     bool more = true;
 
@@ -272,35 +272,35 @@ Test(scope_leave, whenever_it_is_cancelled_without_time_each_release_is_begun_on
     }
 }
 
-Test(scope_leave, one_that_hangs_is_cut_at_the_cancels_deadline)
+Test(cleanup_leave, one_that_hangs_is_cut_at_the_cancels_deadline)
 {
     struct owner owner = owner_of(7);
     int64_t begun_ns = loop.now_ns;
 
     owner.things[1].takes_ns = HANGS_NS;
     start(&owner);
-    stage_pass(3 * NS_PER_MS); /* all three are acquired */
+    fixture_pass(3 * NS_PER_MS); /* all three are acquired */
     task_cancel(&owner.task, loop.now_ns + 10 * NS_PER_MS);
-    stage_pass(9 * NS_PER_MS);
+    fixture_pass(9 * NS_PER_MS);
     cr_assert_str_eq(released, "cCb");
     cr_assert_not(task_ended(&owner.task));
-    stage_pass(NS_PER_MS);
+    fixture_pass(NS_PER_MS);
     cr_assert(task_ended(&owner.task));
     cr_assert_eq(owner.ended_ns, begun_ns + 13 * NS_PER_MS);
     cr_assert_str_eq(released, "cCba", "the last has no time left, but is released");
     cr_assert_eq(owner.task.result, -ECANCELED);
-    cr_assert_str_eq(failures(&owner.scope), "b -125, a -125");
+    cr_assert_str_eq(failures(&owner.cleanup), "b -125, a -125");
 }
 
-Test(scope_leave, a_cancel_while_it_is_left_doesnt_turn_a_commit_into_a_failure)
+Test(cleanup_leave, a_cancel_while_it_is_left_doesnt_turn_a_commit_into_a_failure)
 {
     struct owner owner = owner_of(7);
 
     start(&owner);
-    stage_pass(5 * NS_PER_MS);
+    fixture_pass(5 * NS_PER_MS);
     cr_assert_str_eq(released, "c");
     task_cancel(&owner.task, TIME_NEVER);
-    stage_pass(3 * NS_PER_MS);
+    fixture_pass(3 * NS_PER_MS);
     cr_assert_str_eq(released, "cCbBaA");
     cr_assert_eq(owner.task.result, 7);
     cr_assert_eq(owner.after, -ECANCELED);
@@ -308,7 +308,7 @@ Test(scope_leave, a_cancel_while_it_is_left_doesnt_turn_a_commit_into_a_failure)
 
 /* Deadlines. */
 
-Test(scope_leave, a_deadline_around_it_ends_the_stretch_and_no_release)
+Test(cleanup_leave, a_deadline_around_it_ends_the_stretch_and_no_release)
 {
     struct owner owner = owner_of(7);
 
@@ -317,10 +317,10 @@ Test(scope_leave, a_deadline_around_it_ends_the_stretch_and_no_release)
     cr_assert_str_eq(released, "cCbBaA");
     cr_assert_eq(owner.task.result, -ETIMEDOUT);
     cr_assert(owner.limit_passed);
-    cr_assert_str_eq(failures(&owner.scope), "");
+    cr_assert_str_eq(failures(&owner.cleanup), "");
 }
 
-Test(scope_leave, a_deadline_that_passes_meanwhile_is_told_afterwards)
+Test(cleanup_leave, a_deadline_that_passes_meanwhile_is_told_afterwards)
 {
     struct owner owner = owner_of(7);
 
@@ -331,7 +331,7 @@ Test(scope_leave, a_deadline_that_passes_meanwhile_is_told_afterwards)
     cr_assert(owner.limit_passed);
 }
 
-Test(scope_leave, a_release_may_have_a_deadline_of_its_own)
+Test(cleanup_leave, a_release_may_have_a_deadline_of_its_own)
 {
     struct owner owner = owner_of(7);
 
@@ -340,15 +340,15 @@ Test(scope_leave, a_release_may_have_a_deadline_of_its_own)
     run(&owner);
     cr_assert_str_eq(released, "cCbaA");
     cr_assert_eq(owner.task.result, -ETIMEDOUT);
-    cr_assert_str_eq(failures(&owner.scope), "b -110");
+    cr_assert_str_eq(failures(&owner.cleanup), "b -110");
 }
 
 /* Scopes in scopes, and what is deferred. */
 
-Test(scope_leave, a_release_may_leave_a_scope_of_its_own)
+Test(cleanup_leave, a_release_may_leave_a_scope_of_its_own)
 {
     struct owner owner = owner_of(7);
-    struct scope inner = {0};
+    struct cleanup inner = {0};
     struct thing d = thing_of('d'), e = thing_of('e');
 
     defer_thing(&inner, &d);
@@ -359,17 +359,17 @@ Test(scope_leave, a_release_may_leave_a_scope_of_its_own)
     cr_assert_str_eq(released, "cCbeEdDBaA");
     cr_assert_eq(owner.task.result, -EPIPE);
     cr_assert_str_eq(failures(&inner), "e -32");
-    cr_assert_str_eq(failures(&owner.scope), "b -32");
+    cr_assert_str_eq(failures(&owner.cleanup), "b -32");
     cr_assert_eq(owner.things[0].outcome, -EPIPE);
 }
 
-/* A task with a scope inside of another's stretch. */
+/* A task with a cleanup inside of another's stretch. */
 struct nest {
     struct task task;
     struct frame frame;
     int rc;
-    struct scope outer;
-    struct scope inner;
+    struct cleanup outer;
+    struct cleanup inner;
     struct thing a;
     struct thing b;
 };
@@ -382,27 +382,27 @@ static int nest_step(struct task *task)
     defer_thing(&self->outer, &self->a);
     defer_thing(&self->inner, &self->b);
     TASK_AWAIT(self->rc, task_sleep(task, NS_PER_MS));
-    TASK_AWAIT(self->rc, scope_leave(task, &self->inner, self->rc));
+    TASK_AWAIT(self->rc, cleanup_leave(task, &self->inner, self->rc));
     if (self->rc == 0)
         TASK_AWAIT(self->rc, task_sleep(task, NS_PER_MS));
-    TASK_AWAIT(self->rc, scope_leave(task, &self->outer, self->rc));
+    TASK_AWAIT(self->rc, cleanup_leave(task, &self->outer, self->rc));
     TASK_RETURN(self->rc);
     TASK_END();
 }
 
-Test(scope_leave, whenever_it_is_cancelled_the_inner_of_two_scopes_is_left_first)
+Test(cleanup_leave, whenever_it_is_cancelled_the_inner_of_two_scopes_is_left_first)
 {
     for (int turns = 0; turns < 6; turns++) {
         struct nest nest = {.a = thing_of('a'), .b = thing_of('b')};
         memset(released, 0, sizeof(released));
-        cr_assert_eq(task_group_spawn(&cast, &nest.task, "nest", nest_step), 0);
+        cr_assert_eq(task_group_spawn(&actor_group, &nest.task, "nest", nest_step), 0);
         sim_limit(sim, TIME_NEVER);
         for (int turn = 0; turn < turns && !task_ended(&nest.task); turn++)
             cr_assert_eq(loop_run_once(&loop), 0);
         bool there = !task_ended(&nest.task);
         task_cancel(&nest.task, TIME_NEVER);
-        stage_settle();
-        stage_pass(10 * NS_PER_MS);
+        fixture_settle();
+        fixture_pass(10 * NS_PER_MS);
         cr_assert_str_eq(released, "bBaA", "after %d turns", turns);
         if (turns < 2)
             cr_assert_eq(nest.b.outcome, -ECANCELED);
@@ -417,39 +417,39 @@ static void free_thing(struct defer *defer)
     free(container_of(defer, struct thing, defer));
 }
 
-/* Leaves what is deferred; a task of its own, for tests that fill the scope themselves. */
+/* Leaves what is deferred; a task of its own, for tests that fill the cleanup themselves. */
 static int leave(struct task *task, void *object)
 {
-    return scope_leave(task, object, 0);
+    return cleanup_leave(task, object, 0);
 }
 
-static int leave_now(struct scope *scope)
+static int leave_now(struct cleanup *cleanup)
 {
-    struct actor actor = {.call = leave, .object = scope};
+    struct actor actor = {.call = leave, .object = cleanup};
     actor_start(&actor, "leaver");
-    stage_settle();
-    stage_pass(10 * NS_PER_MS);
+    fixture_settle();
+    fixture_pass(10 * NS_PER_MS);
     cr_assert(task_ended(&actor.task));
     return actor.rc;
 }
 
-Test(scope_leave, releases_that_wait_and_such_that_dont_are_one_stack)
+Test(cleanup_leave, releases_that_wait_and_such_that_dont_are_one_stack)
 {
-    struct scope scope = {0};
+    struct cleanup cleanup = {0};
     struct thing a = thing_of('a'), c = thing_of('c'), e = thing_of('e');
     struct thing *d = malloc(sizeof(*d));
 
     cr_assert_not_null(d);
     *d = thing_of('d');
-    scope_defer(&scope, &a.defer, release_at_once);
-    defer_thing(&scope, &c);
-    scope_defer(&scope, &d->defer, free_thing);
-    defer_thing(&scope, &e);
-    cr_assert_eq(leave_now(&scope), 0);
+    cleanup_defer(&cleanup, &a.defer, release_at_once);
+    defer_thing(&cleanup, &c);
+    cleanup_defer(&cleanup, &d->defer, free_thing);
+    defer_thing(&cleanup, &e);
+    cr_assert_eq(leave_now(&cleanup), 0);
     cr_assert_str_eq(released, "eEdcCa");
 }
 
-static struct scope *growing;
+static struct cleanup *growing;
 static struct thing late;
 
 static void release_and_defer(struct defer *defer)
@@ -458,31 +458,31 @@ static void release_and_defer(struct defer *defer)
     defer_thing(growing, &late);
 }
 
-Test(scope_leave, what_a_release_defers_is_released_before_all_that_was_there)
+Test(cleanup_leave, what_a_release_defers_is_released_before_all_that_was_there)
 {
-    struct scope scope = {0};
+    struct cleanup cleanup = {0};
     struct thing a = thing_of('a'), b = thing_of('b');
 
-    growing = &scope;
+    growing = &cleanup;
     late = thing_of('f');
-    defer_thing(&scope, &a);
-    scope_defer(&scope, &b.defer, release_and_defer);
-    cr_assert_eq(leave_now(&scope), 0);
+    defer_thing(&cleanup, &a);
+    cleanup_defer(&cleanup, &b.defer, release_and_defer);
+    cr_assert_eq(leave_now(&cleanup), 0);
     cr_assert_str_eq(released, "bfFaA");
 }
 
-Test(scope_leave, a_scope_that_was_left_can_be_used_again)
+Test(cleanup_leave, a_scope_that_was_left_can_be_used_again)
 {
-    struct scope scope = {0};
+    struct cleanup cleanup = {0};
     struct thing a = thing_of('a'), b = thing_of('b');
 
-    cr_assert_eq(leave_now(&scope), 0);
+    cr_assert_eq(leave_now(&cleanup), 0);
     a.error = -EIO;
-    defer_thing(&scope, &a);
-    cr_assert_eq(leave_now(&scope), -EIO);
-    cr_assert_str_eq(failures(&scope), "a -5");
-    defer_thing(&scope, &b);
-    cr_assert_eq(leave_now(&scope), 0);
-    cr_assert_str_eq(failures(&scope), "");
+    defer_thing(&cleanup, &a);
+    cr_assert_eq(leave_now(&cleanup), -EIO);
+    cr_assert_str_eq(failures(&cleanup), "a -5");
+    defer_thing(&cleanup, &b);
+    cr_assert_eq(leave_now(&cleanup), 0);
+    cr_assert_str_eq(failures(&cleanup), "");
     cr_assert_str_eq(released, "aAbB");
 }

@@ -1,16 +1,16 @@
 /*
- * stage: a loop on the simulated door, for the suites of the loop and of tasks.
+ * fixture: a loop on the simulated door, for the suites of the loop and of tasks.
  *
- * Every test has its own process, so there is one stage, and its parts are
- * globals. A suite names stage_open and stage_close as its fixtures; the latter
+ * Every test has its own process, so there is one fixture, and its parts are
+ * globals. A suite names fixture_open and fixture_close as its fixtures; the latter
  * fails the test where a task, a timer, a descriptor or a block is left over.
- * Time stands still but in stage_pass.
+ * Time stands still but in fixture_pass.
  *
  * An actor is a task that makes one await and ends with its result: most of
  * what is promised of awaits can be shown with two or three of them.
  */
-#ifndef TESTS_SUPPORT_STAGE_H
-#define TESTS_SUPPORT_STAGE_H
+#ifndef TESTS_SUPPORT_FIXTURE_H
+#define TESTS_SUPPORT_FIXTURE_H
 
 #include "reactor/sim/sim.h"
 #include "reactor/task/task_group.h"
@@ -19,19 +19,19 @@ extern struct sim *sim;
 extern struct loop loop;
 
 /* Where actors live: a group of the root's kind, that contains failures. */
-extern struct task_group cast;
+extern struct task_group actor_group;
 
-void stage_open(void);
-void stage_close(void);
+void fixture_open(void);
+void fixture_close(void);
 
 /* One turn that doesn't wait. */
-void stage_turn(void);
+void fixture_turn(void);
 
 /* Turns until nothing is runnable at this instant. */
-void stage_settle(void);
+void fixture_settle(void);
 
 /* Lets `duration_ns` pass, turning whenever there is something to do. */
-void stage_pass(int64_t duration_ns);
+void fixture_pass(int64_t duration_ns);
 
 struct actor {
     struct task task;
@@ -49,7 +49,7 @@ struct actor {
     unsigned rank; /* the how manieth to end, from 1; 0: it hasn't */
 };
 
-/* Starts `actor` in the cast; its first step runs in the next batch. */
+/* Starts `actor` in the actor group; its first step runs in the next batch. */
 void actor_start(struct actor *actor, const char *name);
 
 /* Whether it has ended with `result`; whether it is parked in its await. */
@@ -61,7 +61,7 @@ int actor_sleeps(struct task *task, void *object);
 int actor_waits(struct task *task, void *object);
 
 /* splitmix64, so that a seed that is printed is enough to see a failure again. Below `bound`. */
-unsigned stage_random(uint64_t *state, unsigned bound);
+unsigned fixture_random(uint64_t *state, unsigned bound);
 
 /* Plain, where a test checks thousands of things: an assertion of Criterion's is a message. */
 #define must(condition, ...)             \

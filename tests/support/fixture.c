@@ -1,4 +1,4 @@
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #include <assert.h>
 #include <criterion/criterion.h>
@@ -7,24 +7,24 @@
 
 struct sim *sim;
 struct loop loop;
-struct task_group cast;
+struct task_group actor_group;
 
 static unsigned ended_actors;
 
-void stage_open(void)
+void fixture_open(void)
 {
     sim = sim_create(NULL);
     sim_limit(sim, sim_now_ns(sim));
     cr_assert_eq(loop_init(&loop, sim_door(sim)), 0);
-    task_group_open(&cast, NULL, "cast", GROUP_CONTAIN);
-    cast.loop = &loop;
+    task_group_open(&actor_group, NULL, "cast", GROUP_CONTAIN);
+    actor_group.loop = &loop;
     ended_actors = 0;
 }
 
 /* Asserts, for Criterion doesn't count what its own find in a `.fini`. */
-void stage_close(void)
+void fixture_close(void)
 {
-    assert(cast.alive == 0);
+    assert(actor_group.alive == 0);
     assert(wheel_count(&loop.wheel) == 0);
     wheel_check(&loop.wheel);
     loop_release(&loop);
@@ -33,18 +33,18 @@ void stage_close(void)
     sim_free(sim);
 }
 
-void stage_turn(void)
+void fixture_turn(void)
 {
     sim_limit(sim, sim_now_ns(sim));
     cr_assert_eq(loop_run_once(&loop), 0);
 }
 
-void stage_settle(void)
+void fixture_settle(void)
 {
-    stage_pass(0);
+    fixture_pass(0);
 }
 
-void stage_pass(int64_t duration_ns)
+void fixture_pass(int64_t duration_ns)
 {
     sim_limit(sim, time_after(sim_now_ns(sim), duration_ns));
     while (!sim_idle(sim))
@@ -74,7 +74,7 @@ void actor_start(struct actor *actor, const char *name)
 {
     actor->frame = (struct frame){0};
     actor->rank = 0;
-    cr_assert_eq(task_group_spawn(&cast, &actor->task, name, actor_step), 0);
+    cr_assert_eq(task_group_spawn(&actor_group, &actor->task, name, actor_step), 0);
 }
 
 bool actor_ended(const struct actor *actor, int result)
@@ -97,7 +97,7 @@ int actor_waits(struct task *task, void *object)
     return event_wait(task, object);
 }
 
-unsigned stage_random(uint64_t *state, unsigned bound)
+unsigned fixture_random(uint64_t *state, unsigned bound)
 {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

@@ -1,12 +1,12 @@
-#include "reactor/broadcast/plan.h"
+#include "reactor/broadcast/send_plan.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/audience.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
+#include "tests/support/receivers.h"
 
 /* Ann is in two rooms; bob, in both too, does the talking. */
 static struct broadcast lobby;
@@ -20,9 +20,9 @@ static struct subscriber ann_lobby, ann_tea, bob_lobby, bob_tea;
 
 static void open_rooms(void)
 {
-    audience_open();
-    broadcast_init(&lobby, &hub, "lobby", BACKLOG);
-    broadcast_init(&tea, &hub, "tea", BACKLOG);
+    receivers_open();
+    broadcast_init(&lobby, &fanout, "lobby", BACKLOG);
+    broadcast_init(&tea, &fanout, "tea", BACKLOG);
     reader_init(&ann, 1);
     reader_init(&bob, 2);
     cr_assert_eq(broadcast_subscribe(&lobby, &ann_lobby, &ann.outbox), 0);
@@ -37,7 +37,7 @@ static void close_rooms(void)
     reader_release(&bob);
     broadcast_release(&lobby);
     broadcast_release(&tea);
-    audience_close();
+    receivers_close();
 }
 
 TestSuite(plan, .init = open_rooms, .fini = close_rooms);
@@ -46,15 +46,15 @@ TestSuite(plan, .init = open_rooms, .fini = close_rooms);
 static const char *planned(void)
 {
     static char text[4096];
-    static struct plan plan;
+    static struct send_plan plan;
     size_t length = 0;
     text[0] = '\0';
-    plan_make(&plan, &ann.outbox, &hub);
+    send_plan_make(&plan, &ann.outbox, &fanout);
     for (int i = 0; i < plan.count; i++)
         length += (size_t)snprintf(text + length, sizeof(text) - length, "[%.*s]",
                                    (int)(plan.segments[i].iov_len % 100), /* a word of a long one */
                                    (const char *)plan.segments[i].iov_base);
-    cr_assert_eq(plan_sent(&plan, &ann.outbox, &hub, 0), 0);
+    cr_assert_eq(send_plan_sent(&plan, &ann.outbox, &fanout, 0), 0);
     return text;
 }
 
@@ -73,30 +73,30 @@ static const char *long_line(size_t size)
 Test(plan, who_is_owed_nothing_has_an_empty_plan)
 {
     cr_assert_str_eq(planned(), "");
-    cr_assert_not(plan_owed(&ann.outbox));
+    cr_assert_not(send_plan_owed(&ann.outbox));
     say(&lobby, &bob_lobby, "1\n");
-    cr_assert(plan_owed(&ann.outbox));
+    cr_assert(send_plan_owed(&ann.outbox));
     flush();
-    cr_assert_not(plan_owed(&ann.outbox));
+    cr_assert_not(send_plan_owed(&ann.outbox));
     reader_tell(&ann, "a\n");
-    cr_assert(plan_owed(&ann.outbox));
+    cr_assert(send_plan_owed(&ann.outbox));
     flush();
-    cr_assert_not(plan_owed(&ann.outbox));
+    cr_assert_not(send_plan_owed(&ann.outbox));
 }
 
 Test(plan, lines_of_one_chunk_are_one_segment_where_they_lie)
 {
-    struct plan plan;
+    struct send_plan plan;
 
     say(&lobby, &bob_lobby, "1\n");
     say(&lobby, NULL, "2\n");
     say(&lobby, &bob_lobby, "3\n");
-    plan_make(&plan, &ann.outbox, &hub);
+    send_plan_make(&plan, &ann.outbox, &fanout);
     cr_assert_eq(plan.count, 1);
     cr_assert_eq(plan.bytes, 6);
     cr_assert_eq(plan.segments[0].iov_len, 6);
     cr_assert_eq(plan.segments[0].iov_base, chunklog_bytes(chunklog_record(&lobby.log, 0)));
-    cr_assert_eq(plan_sent(&plan, &ann.outbox, &hub, 6), 0);
+    cr_assert_eq(send_plan_sent(&plan, &ann.outbox, &fanout, 6), 0);
     cr_assert_str_eq(planned(), "");
 }
 
@@ -104,27 +104,27 @@ Test(plan, what_the_usual_receiver_is_owed_is_one_piece)
 {
     struct iovec piece;
     broadcast_unsubscribe(&ann_tea);
-    cr_assert_null(plan_one_piece(&ann.outbox, &piece), "nothing is owed");
+    cr_assert_null(send_plan_one_piece(&ann.outbox, &piece), "nothing is owed");
     say(&lobby, &bob_lobby, "1\n");
     say(&lobby, &bob_lobby, "2\n");
-    cr_assert_eq(plan_one_piece(&ann.outbox, &piece), &ann_lobby);
+    cr_assert_eq(send_plan_one_piece(&ann.outbox, &piece), &ann_lobby);
     cr_assert_eq(piece.iov_base, chunklog_bytes(chunklog_record(&lobby.log, 0)));
     cr_assert_eq(piece.iov_len, 4);
 
     reader_tell(&ann, "a\n");
-    cr_assert_null(plan_one_piece(&ann.outbox, &piece), "something of its own");
+    cr_assert_null(send_plan_one_piece(&ann.outbox, &piece), "something of its own");
     flush();
     say(&lobby, &ann_lobby, "mine\n");
     say(&lobby, &bob_lobby, "3\n");
-    cr_assert_null(plan_one_piece(&ann.outbox, &piece), "a line of its own");
+    cr_assert_null(send_plan_one_piece(&ann.outbox, &piece), "a line of its own");
     flush();
     for (int i = 0; i < 3; i++)
         say(&lobby, &bob_lobby, long_line(CHUNKLOG_SIZE_MIN / 2));
-    cr_assert_null(plan_one_piece(&ann.outbox, &piece), "two chunks");
+    cr_assert_null(send_plan_one_piece(&ann.outbox, &piece), "two chunks");
     flush();
     say(&lobby, &bob_lobby, "4\n");
     cr_assert_eq(broadcast_subscribe(&tea, &ann_tea, &ann.outbox), 0);
-    cr_assert_null(plan_one_piece(&ann.outbox, &piece), "two rooms");
+    cr_assert_null(send_plan_one_piece(&ann.outbox, &piece), "two rooms");
 }
 
 Test(plan, entries_and_lines_come_in_the_order_in_which_they_were_written)
@@ -197,10 +197,10 @@ Test(plan, a_plan_has_no_more_segments_than_one_send_takes)
         say(&lobby, &bob_lobby, "1\n");
         length += (size_t)snprintf(expected + length, sizeof(expected) - length, "a\n1\n");
     }
-    struct plan plan;
-    plan_make(&plan, &ann.outbox, &hub);
+    struct send_plan plan;
+    send_plan_make(&plan, &ann.outbox, &fanout);
     cr_assert_eq(plan.count, SYS_SEGMENTS_MAX);
-    cr_assert_eq(plan_sent(&plan, &ann.outbox, &hub, 0), 0);
+    cr_assert_eq(send_plan_sent(&plan, &ann.outbox, &fanout, 0), 0);
     flush();
     cr_assert_eq(ann.sends, 4);
     expect(&ann, expected);
@@ -210,11 +210,11 @@ Test(plan, a_stretch_ends_with_its_chunk)
 {
     say(&lobby, &bob_lobby, long_line(3000));
     say(&lobby, &bob_lobby, long_line(3000));
-    struct plan plan;
-    plan_make(&plan, &ann.outbox, &hub);
+    struct send_plan plan;
+    send_plan_make(&plan, &ann.outbox, &fanout);
     cr_assert_eq(plan.count, 2);
     cr_assert_eq(plan.bytes, 6000);
-    cr_assert_eq(plan_sent(&plan, &ann.outbox, &hub, 6000), 0);
+    cr_assert_eq(send_plan_sent(&plan, &ann.outbox, &fanout, 6000), 0);
     flush();
 }
 
@@ -246,12 +246,12 @@ Test(plan, a_send_may_be_cut_anywhere_and_the_next_one_too)
             const char *owed = owe_much();
             reader_take(&ann, first);
             flush();
-            cr_assert(plan_owed(&ann.outbox));
+            cr_assert(send_plan_owed(&ann.outbox));
             reader_take(&ann, second);
             flush();
             reader_resume(&ann);
             flush();
-            cr_assert_not(plan_owed(&ann.outbox));
+            cr_assert_not(send_plan_owed(&ann.outbox));
             expect(&ann, owed);
         }
     }
@@ -282,13 +282,13 @@ Test(plan, the_rest_of_a_cut_line_is_the_receivers_own)
 
 Test(plan, a_rest_that_cannot_be_kept_is_an_error)
 {
-    struct plan plan;
+    struct send_plan plan;
 
     say(&lobby, &bob_lobby, "first\n");
-    plan_make(&plan, &ann.outbox, &hub);
+    send_plan_make(&plan, &ann.outbox, &fanout);
     door.fail_at = door.allocations + 1;
-    cr_assert_eq(plan_sent(&plan, &ann.outbox, &hub, 3), -ENOMEM);
-    outbox_kill(&ann.outbox, &hub);
+    cr_assert_eq(send_plan_sent(&plan, &ann.outbox, &fanout, 3), -ENOMEM);
+    outbox_kill(&ann.outbox, &fanout);
     flush();
     expect(&ann, "");
 }
@@ -299,9 +299,9 @@ Test(plan, a_lost_connection_has_an_empty_plan)
     say(&lobby, &bob_lobby, "1\n");
     reader_tell(&ann, "a\n");
     flush();
-    outbox_kill(&ann.outbox, &hub);
+    outbox_kill(&ann.outbox, &fanout);
     cr_assert_str_eq(planned(), "");
-    cr_assert_not(plan_owed(&ann.outbox));
+    cr_assert_not(send_plan_owed(&ann.outbox));
     flush();
     cr_assert_null(chunklog_oldest(&lobby.log), "and holds nothing");
     say(&lobby, &bob_lobby, "2\n");

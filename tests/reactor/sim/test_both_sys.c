@@ -27,7 +27,7 @@ static void news(struct probe *probe)
     probe_look(probe);
 }
 
-Test(doors, every_arrival_is_reported_once)
+Test(both_sys, every_arrival_is_reported_once)
 {
     probe_expect(news, "send=1 a:RW quiet send=1 a:RW heard 'xy' "
                        "receive=Resource temporarily unavailable quiet ");
@@ -43,7 +43,7 @@ static void part(struct probe *probe)
     probe_hear(probe, probe->a, 8);
 }
 
-Test(doors, what_is_left_unread_is_no_news)
+Test(both_sys, what_is_left_unread_is_no_news)
 {
     probe_expect(part, "send=3 a:RW heard 'x' quiet heard 'yz' ");
 }
@@ -62,7 +62,7 @@ static void data_and_end(struct probe *probe)
     probe_look(probe);
 }
 
-Test(doors, data_and_end_of_input_come_in_one_event)
+Test(both_sys, data_and_end_of_input_come_in_one_event)
 {
     probe_expect(data_and_end, "send=2 a:RWH b:W quiet heard 'xy' receive=0 receive=0 quiet ");
 }
@@ -88,7 +88,7 @@ static void at_registration(struct probe *probe)
     probe_look(probe);
 }
 
-Test(doors, registration_reports_what_is_ready_already)
+Test(both_sys, registration_reports_what_is_ready_already)
 {
     probe_expect(at_registration, "quiet n:WH again=File exists l:R send=5 quiet a:RW b:W quiet ");
 }
@@ -113,7 +113,7 @@ static void full(struct probe *probe)
     probe_say(probe, probe->a, "more");
 }
 
-Test(doors, a_full_socket_is_writable_again_once_its_peer_has_read)
+Test(both_sys, a_full_socket_is_writable_again_once_its_peer_has_read)
 {
     probe_expect(full, "full=Resource temporarily unavailable quiet quiet unsent is some "
                        "drained, a writable unsent=0 send=4 ");
@@ -141,7 +141,7 @@ static void half_close(struct probe *probe)
     probe_look(probe);
 }
 
-Test(doors, after_shutdown_the_other_direction_lives)
+Test(both_sys, after_shutdown_the_other_direction_lives)
 {
     probe_expect(half_close,
                  "send=3 shut=0 a:W b:RWH send=Broken pipe heard 'bye' receive=0 unsent=0 "
@@ -162,7 +162,7 @@ static void careless_close(struct probe *probe)
     probe_look(probe);
 }
 
-Test(doors, closing_with_unread_input_resets_the_peer)
+Test(both_sys, closing_with_unread_input_resets_the_peer)
 {
     probe_expect(careless_close, "send=6 a:RW b:RWHE receive=Connection reset by peer receive=0 "
                                  "send=Broken pipe quiet ");
@@ -184,7 +184,7 @@ static void late_send(struct probe *probe)
     probe_say(probe, probe->b, "y");
 }
 
-Test(doors, sending_to_one_who_has_closed_is_answered_with_a_reset)
+Test(both_sys, sending_to_one_who_has_closed_is_answered_with_a_reset)
 {
     probe_expect(late_send, "send=3 b:RW b:RWH send=8 b:RWHE heard 'bye' receive=0 "
                             "send=Broken pipe send=Broken pipe ");
@@ -207,7 +207,7 @@ static void lost_in_flight(struct probe *probe)
     probe_note(probe, "%s", arrived < owed ? "lost some" : "lost none");
 }
 
-Test(doors, closing_with_unread_input_throws_away_what_was_owed)
+Test(both_sys, closing_with_unread_input_throws_away_what_was_owed)
 {
     probe_expect(lost_in_flight, "send=6 full=Resource temporarily unavailable b:RWHE "
                                  "then=Connection reset by peer lost some");
@@ -232,7 +232,7 @@ static void owed_after_close(struct probe *probe)
     probe_note(probe, "%s", arrived == owed ? "all" : "not all");
 }
 
-Test(doors, what_is_owed_still_arrives_after_an_orderly_close)
+Test(both_sys, what_is_owed_still_arrives_after_an_orderly_close)
 {
     probe_expect(owed_after_close, "full=Resource temporarily unavailable all");
 }
@@ -268,7 +268,7 @@ static void queue(struct probe *probe)
     probe_look(probe);
 }
 
-Test(doors, connections_are_accepted_in_order_and_reported_together)
+Test(both_sys, connections_are_accepted_in_order_and_reported_together)
 {
     probe_expect(queue, "accept=Resource temporarily unavailable l:R in order in order "
                         "accept=Resource temporarily unavailable l:R quiet ");
@@ -290,7 +290,7 @@ static void established(struct probe *probe)
     probe_hear(probe, probe->b, 32);
 }
 
-Test(doors, a_connection_is_writable_before_it_is_accepted)
+Test(both_sys, a_connection_is_writable_before_it_is_accepted)
 {
     probe_expect(established, "b:W error=0 send=21 quiet heard 'before it is accepted' "
                               "receive=Resource temporarily unavailable ");
@@ -315,7 +315,7 @@ static void refused(struct probe *probe)
     probe_say(probe, probe->b, "x");
 }
 
-Test(doors, a_refused_connection_says_so_once)
+Test(both_sys, a_refused_connection_says_so_once)
 {
     probe_expect(refused, "connect=Operation now in progress b:RWHE error=Connection refused "
                           "error=0 receive=0 send=Broken pipe ");
@@ -332,7 +332,7 @@ static void never_accepted(struct probe *probe)
     probe_hear(probe, probe->b, 8);
 }
 
-Test(doors, closing_a_listener_resets_who_waits_in_its_queue)
+Test(both_sys, closing_a_listener_resets_who_waits_in_its_queue)
 {
     probe_expect(never_accepted, "b:W b:RWHE receive=Connection reset by peer ");
 }
@@ -355,7 +355,7 @@ static void gone_before_accept(struct probe *probe)
     probe_hear(probe, probe->a, 8);
 }
 
-Test(doors, who_left_before_being_accepted_is_heard_all_the_same)
+Test(both_sys, who_left_before_being_accepted_is_heard_all_the_same)
 {
     probe_expect(gone_before_accept, "b:W send=2 quiet a:RWH heard 'hi' receive=0 ");
 }
@@ -395,7 +395,7 @@ static void exhausted(struct probe *probe)
     probe_note_result(probe, "with nobody there", take_connection(probe));
 }
 
-Test(doors, without_descriptors_accept_fails_and_the_connection_waits)
+Test(both_sys, without_descriptors_accept_fails_and_the_connection_waits)
 {
     probe_expect(exhausted, "l:R accept=Too many open files socket=Too many open files "
                             "poll=Too many open files open=Too many open files quiet quiet "
@@ -446,7 +446,7 @@ static void converse(struct probe *probe)
         act_at_random(probe);
 }
 
-Test(doors, random_conversations_leave_the_same_record)
+Test(both_sys, random_conversations_leave_the_same_record)
 {
     static char simulated[PROBE_RECORD];
     static char real[PROBE_RECORD];

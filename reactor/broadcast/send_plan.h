@@ -3,7 +3,7 @@
  *
  * A receiver has a queue of its own (outbox.h) and cursors into the broadcasts
  * it subscribes to (broadcast.h). Entries of the queue and lines of all logs
- * carry numbers of one order, the hub's, and by these they are merged: everybody
+ * carry numbers of one order, the fanout's, and by these they are merged: everybody
  * is shown what happened in the order in which it happened. The usual receiver
  * is behind in one log and has nothing of its own: it is owed one stretch of
  * memory, sent from where it lies.
@@ -14,10 +14,10 @@
  *
  * Sending is: make a plan, send it, say how much of it went. What was cut in
  * the middle of a line goes to the front of the queue. What the usual receiver
- * is owed can be sent without a plan (plan_one_piece). There is no I/O here.
+ * is owed can be sent without a plan (send_plan_one_piece). There is no I/O here.
  */
-#ifndef REACTOR_BROADCAST_PLAN_H
-#define REACTOR_BROADCAST_PLAN_H
+#ifndef REACTOR_BROADCAST_SEND_PLAN_H
+#define REACTOR_BROADCAST_SEND_PLAN_H
 
 #include "reactor/broadcast/broadcast.h"
 
@@ -29,21 +29,22 @@ struct stretch {
     uint32_t missed; /* not 0: the text about a gap in front of `from`, and no lines */
 };
 
-/* The cursors stand behind it until plan_sent says how it went. */
-struct plan {
+/* The cursors stand behind it until send_plan_sent says how it went. */
+struct send_plan {
     int count;
     bool whole; /* nothing is owed beyond it */
     size_t bytes;
     struct iovec segments[SYS_SEGMENTS_MAX];
     struct stretch stretches[SYS_SEGMENTS_MAX];
     size_t gap_bytes;
-    char gap[HUB_GAP_BYTES];
+    char gap[FANOUT_GAP_BYTES];
 };
 
 /* For the usual receiver, which has nothing in its queue and is behind in its only log: where all
  * that it is owed lies in one piece, sets *piece and returns the subscriber, whose cursor goes to
- * broadcast_limit() once all of it was sent. NULL: plan_make has to look. */
-static inline struct subscriber *plan_one_piece(const struct outbox *outbox, struct iovec *piece)
+ * broadcast_limit() once all of it was sent. NULL: send_plan_make has to look. */
+static inline struct subscriber *send_plan_one_piece(const struct outbox *outbox,
+                                                     struct iovec *piece)
 {
     struct subscriber *only = outbox->subscribers;
     if (!only || only->next || only->missed || outbox->dead || buffer_length(&outbox->queue) > 0 ||
@@ -62,14 +63,15 @@ static inline struct subscriber *plan_one_piece(const struct outbox *outbox, str
 }
 
 /* Plans the next send, at most SYS_SEGMENTS_MAX segments; count 0: nothing is owed. The plan points
- * into the queue and the logs: nothing may be written or appended before plan_sent. */
-void plan_make(struct plan *plan, struct outbox *outbox, struct hub *hub);
+ * into the queue and the logs: nothing may be written or appended before send_plan_sent. */
+void send_plan_make(struct send_plan *plan, struct outbox *outbox, struct fanout *fanout);
 
 /* Accounts for the first `sent` bytes of the plan; the rest is owed as before. Returns 0; -ENOMEM
  * or -ENOBUFS where the rest of a cut line can't be kept: the connection must then be given up. */
-int plan_sent(const struct plan *plan, struct outbox *outbox, struct hub *hub, size_t sent);
+int send_plan_sent(const struct send_plan *plan, struct outbox *outbox, struct fanout *fanout,
+                   size_t sent);
 
 /* Whether anything is owed, in the queue or in a log. Settles the cursors. */
-bool plan_owed(struct outbox *outbox);
+bool send_plan_owed(struct outbox *outbox);
 
 #endif

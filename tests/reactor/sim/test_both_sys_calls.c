@@ -9,7 +9,7 @@
 #include "tests/support/probe.h"
 
 /*
- * What test_doors.c shows of connections, here of single calls: what they
+ * What test_both_sys.c shows of connections, here of single calls: what they
  * refuse, the names of sockets, unix sockets, and signals.
  */
 
@@ -30,7 +30,7 @@ static void unconnected(struct probe *probe)
     probe_say(probe, probe->listener, "x");
 }
 
-Test(doors_calls, a_socket_without_a_connection_refuses)
+Test(both_sys_calls, a_socket_without_a_connection_refuses)
 {
     probe_expect(unconnected,
                  "receive=Transport endpoint is not connected send=Broken pipe "
@@ -65,7 +65,7 @@ static void names(struct probe *probe)
     probe_note_result(probe, "free", sys->bind(sys, fd, &address));
 }
 
-Test(doors_calls, an_address_belongs_to_one_listener)
+Test(both_sys_calls, an_address_belongs_to_one_listener)
 {
     probe_expect(names, "a port covered=Address already in use both=Address already in use "
                         "alone=0 twice=Invalid argument free=0 ");
@@ -83,7 +83,7 @@ static void local(struct probe *probe)
     char text[SYS_ADDRESS_TEXT];
     enum sys_file_kind kind;
     uid_t uid = 4711;
-    snprintf(path, sizeof path, "/tmp/test_doors.%d.%d", (int)getpid(), run++);
+    snprintf(path, sizeof path, "/tmp/test_both_sys.%d.%d", (int)getpid(), run++);
     cr_assert_eq(sys_address_local(&address, path), 0);
     int client = sys->socket(sys, AF_UNIX);
     int listener = sys->socket(sys, AF_UNIX);
@@ -112,7 +112,7 @@ static void local(struct probe *probe)
     probe_note_result(probe, "read", sys->open_read(sys, path));
 }
 
-Test(doors_calls, unix_sockets_live_under_a_path)
+Test(both_sys_calls, unix_sockets_live_under_a_path)
 {
     probe_expect(local, "nothing=No such file or directory bind=0 kind=0 socket=1 "
                         "nobody=Connection refused listen=0 connect=0 taken=Address already in use "
@@ -152,7 +152,7 @@ static void signals(struct probe *probe)
     probe_look(probe);
 }
 
-Test(doors_calls, signals_are_read_lowest_first_and_once)
+Test(both_sys_calls, signals_are_read_lowest_first_and_once)
 {
     probe_expect(signals, "quiet s:R quiet s:R signal=1 signal=15 "
                           "signal=Resource temporarily unavailable quiet ");

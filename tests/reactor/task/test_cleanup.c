@@ -1,8 +1,8 @@
 /*
  * Scopes that are closed at once, what is acquired until something fails, and mistakes. Those whose
- * releases wait are in test_scope_leave.c.
+ * releases wait are in test_cleanup_leave.c.
  */
-#include "reactor/task/scope.h"
+#include "reactor/task/cleanup.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -11,13 +11,13 @@
 
 #include "tests/support/misuse.h"
 
-TestSuite(scope, .init = stage_open, .fini = stage_close);
+TestSuite(cleanup, .init = fixture_open, .fini = fixture_close);
 
 /* Something acquired, which writes its letter down when it is released. */
 struct thing {
     struct defer defer;
     char letter;
-    struct scope *scope; /* where its release defers another thing; NULL: it doesn't */
+    struct cleanup *cleanup; /* where its release defers another thing; NULL: it doesn't */
     struct thing *other;
 };
 
@@ -28,33 +28,33 @@ static void release_thing(struct defer *defer)
     struct thing *thing = container_of(defer, struct thing, defer);
     released[strlen(released)] = thing->letter;
     if (thing->other)
-        scope_defer(thing->scope, &thing->other->defer, release_thing);
+        cleanup_defer(thing->cleanup, &thing->other->defer, release_thing);
 }
 
-Test(scope, releases_run_in_reverse)
+Test(cleanup, releases_run_in_reverse)
 {
-    struct scope scope = {0};
+    struct cleanup cleanup = {0};
     struct thing a = {.letter = 'a'}, b = {.letter = 'b'}, c = {.letter = 'c'};
 
-    scope_defer(&scope, &a.defer, release_thing);
-    scope_defer(&scope, &b.defer, release_thing);
-    scope_defer(&scope, &c.defer, release_thing);
+    cleanup_defer(&cleanup, &a.defer, release_thing);
+    cleanup_defer(&cleanup, &b.defer, release_thing);
+    cleanup_defer(&cleanup, &c.defer, release_thing);
     cr_assert_str_eq(released, "");
-    scope_close(&scope);
+    cleanup_close(&cleanup);
     cr_assert_str_eq(released, "cba");
 }
 
-Test(scope, a_closed_scope_is_empty_and_can_be_used_again)
+Test(cleanup, a_closed_scope_is_empty_and_can_be_used_again)
 {
-    struct scope scope = {0};
+    struct cleanup cleanup = {0};
     struct thing a = {.letter = 'a'}, b = {.letter = 'b'};
 
-    scope_close(&scope);
-    scope_defer(&scope, &a.defer, release_thing);
-    scope_close(&scope);
-    scope_close(&scope);
-    scope_defer(&scope, &b.defer, release_thing);
-    scope_close(&scope);
+    cleanup_close(&cleanup);
+    cleanup_defer(&cleanup, &a.defer, release_thing);
+    cleanup_close(&cleanup);
+    cleanup_close(&cleanup);
+    cleanup_defer(&cleanup, &b.defer, release_thing);
+    cleanup_close(&cleanup);
     cr_assert_str_eq(released, "ab");
 }
 
@@ -64,29 +64,29 @@ static void free_thing(struct defer *defer)
     free(container_of(defer, struct thing, defer));
 }
 
-Test(scope, a_release_may_free_the_memory_its_record_is_in)
+Test(cleanup, a_release_may_free_the_memory_its_record_is_in)
 {
-    struct scope scope = {0};
+    struct cleanup cleanup = {0};
 
     for (char letter = 'a'; letter <= 'c'; letter++) {
         struct thing *thing = calloc(1, sizeof(*thing));
         cr_assert_not_null(thing);
         thing->letter = letter;
-        scope_defer(&scope, &thing->defer, free_thing);
+        cleanup_defer(&cleanup, &thing->defer, free_thing);
     }
-    scope_close(&scope);
+    cleanup_close(&cleanup);
     cr_assert_str_eq(released, "cba");
 }
 
-Test(scope, what_a_release_defers_is_released_before_all_that_was_there)
+Test(cleanup, what_a_release_defers_is_released_before_all_that_was_there)
 {
-    struct scope scope = {0};
+    struct cleanup cleanup = {0};
     struct thing a = {.letter = 'a'}, late = {.letter = 'l'};
-    struct thing b = {.letter = 'b', .scope = &scope, .other = &late};
+    struct thing b = {.letter = 'b', .cleanup = &cleanup, .other = &late};
 
-    scope_defer(&scope, &a.defer, release_thing);
-    scope_defer(&scope, &b.defer, release_thing);
-    scope_close(&scope);
+    cleanup_defer(&cleanup, &a.defer, release_thing);
+    cleanup_defer(&cleanup, &b.defer, release_thing);
+    cleanup_close(&cleanup);
     cr_assert_str_eq(released, "bla");
 }
 
@@ -96,7 +96,7 @@ struct hoard {
     struct task task;
     struct frame frame;
     int rc;
-    struct scope scope;
+    struct cleanup cleanup;
     struct hold {
         struct defer defer;
         struct frame frame;
@@ -121,7 +121,7 @@ static int release_hold(struct task *task, struct defer *defer, int outcome)
     TASK_END();
 }
 
-static int acquire_hold(struct hold *hold, struct scope *scope)
+static int acquire_hold(struct hold *hold, struct cleanup *cleanup)
 {
     struct sys *sys = hold->sys = loop.sys;
     hold->block = sys->allocate(sys, 100);
@@ -132,7 +132,7 @@ static int acquire_hold(struct hold *hold, struct scope *scope)
         sys->release(sys, hold->block);
         return hold->fd;
     }
-    scope_defer_waiting(scope, &hold->defer, "hold", release_hold);
+    cleanup_defer_waiting(cleanup, &hold->defer, "hold", release_hold);
     return 0;
 }
 
@@ -142,16 +142,16 @@ static int hoard_step(struct task *task)
 
     TASK_BEGIN();
     for (self->count = 0; self->count < 3; self->count++) {
-        self->rc = acquire_hold(&self->holds[self->count], &self->scope);
+        self->rc = acquire_hold(&self->holds[self->count], &self->cleanup);
         if (self->rc < 0)
             break;
     }
-    TASK_AWAIT(self->rc, scope_leave(task, &self->scope, self->rc));
+    TASK_AWAIT(self->rc, cleanup_leave(task, &self->cleanup, self->rc));
     TASK_RETURN(self->rc);
     TASK_END();
 }
 
-Test(scope, whatever_call_fails_what_was_acquired_before_is_released)
+Test(cleanup, whatever_call_fails_what_was_acquired_before_is_released)
 {
     bool more = true;
     int failed = 0;
@@ -161,9 +161,9 @@ Test(scope, whatever_call_fails_what_was_acquired_before_is_released)
         int descriptors = sim_open_descriptors(sim);
         size_t blocks = sim_live_blocks(sim);
         sim_fail_nth(sim, nth, 0);
-        cr_assert_eq(task_group_spawn(&cast, &hoard.task, "hoard", hoard_step), 0);
-        stage_settle();
-        stage_pass(10 * NS_PER_MS);
+        cr_assert_eq(task_group_spawn(&actor_group, &hoard.task, "hoard", hoard_step), 0);
+        fixture_settle();
+        fixture_pass(10 * NS_PER_MS);
         more = sim_failed_call(sim) != NULL;
         cr_assert(task_ended(&hoard.task));
         cr_assert_eq(hoard.task.result < 0, more);
@@ -176,7 +176,7 @@ Test(scope, whatever_call_fails_what_was_acquired_before_is_released)
 
 /* Mistakes. */
 
-static struct scope misused;
+static struct cleanup misused;
 static struct thing some;
 static struct deadline forgotten;
 
@@ -188,43 +188,43 @@ static int wait_a_little(struct task *task, struct defer *defer, int outcome)
 
 static void close_over_one_that_waits(void)
 {
-    scope_defer_waiting(&misused, &some.defer, "some", wait_a_little);
-    scope_close(&misused);
+    cleanup_defer_waiting(&misused, &some.defer, "some", wait_a_little);
+    cleanup_close(&misused);
 }
 
 static void close_misused(struct defer *defer)
 {
     (void)defer;
-    scope_close(&misused);
+    cleanup_close(&misused);
 }
 
 static int close_while_it_is_left(struct task *task, void *object)
 {
     (void)object;
-    scope_defer(&misused, &some.defer, close_misused);
-    return scope_leave(task, &misused, 0);
+    cleanup_defer(&misused, &some.defer, close_misused);
+    return cleanup_leave(task, &misused, 0);
 }
 
 static void defer_twice(void)
 {
-    scope_defer(&misused, &some.defer, release_thing);
-    scope_defer(&misused, &some.defer, release_thing);
+    cleanup_defer(&misused, &some.defer, release_thing);
+    cleanup_defer(&misused, &some.defer, release_thing);
 }
 
 static void defer_nothing(void)
 {
-    scope_defer(&misused, &some.defer, NULL);
+    cleanup_defer(&misused, &some.defer, NULL);
 }
 
 static void defer_without_a_name(void)
 {
-    scope_defer_waiting(&misused, &some.defer, NULL, wait_a_little);
+    cleanup_defer_waiting(&misused, &some.defer, NULL, wait_a_little);
 }
 
 static int leave_before_the_stretch_has_ended(struct task *task, void *object)
 {
     (void)object;
-    return scope_leave(task, &misused, TASK_PENDING);
+    return cleanup_leave(task, &misused, TASK_PENDING);
 }
 
 static int leave_a_deadline_open(struct task *task, struct defer *defer, int outcome)
@@ -237,19 +237,19 @@ static int leave_a_deadline_open(struct task *task, struct defer *defer, int out
 static int release_with_a_deadline_left_open(struct task *task, void *object)
 {
     (void)object;
-    scope_defer_waiting(&misused, &some.defer, "some", leave_a_deadline_open);
-    return scope_leave(task, &misused, 0);
+    cleanup_defer_waiting(&misused, &some.defer, "some", leave_a_deadline_open);
+    return cleanup_leave(task, &misused, 0);
 }
 
-Test(scope, who_misuses_it_is_told)
+Test(cleanup, who_misuses_it_is_told)
 {
-    misuse(close_over_one_that_waits, "scope_leave runs releases that wait");
-    misuse_by_task(close_while_it_is_left, "a scope that is being left closes itself");
+    misuse(close_over_one_that_waits, "cleanup_leave runs releases that wait");
+    misuse_by_task(close_while_it_is_left, "a cleanup that is being left closes itself");
     misuse(defer_twice, "a release is deferred once");
     misuse(defer_nothing, "what is deferred is a release");
     misuse(defer_without_a_name, "a release that waits has a name");
     misuse_by_task(leave_before_the_stretch_has_ended,
-                   "a scope is left when its stretch has ended");
+                   "a cleanup is left when its stretch has ended");
     misuse_by_task(release_with_a_deadline_left_open,
                    "deadlines opened meanwhile are closed before those set aside are restored");
 }

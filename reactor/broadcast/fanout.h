@@ -1,14 +1,14 @@
 /*
- * hub: what all broadcasts and outboxes of a program share.
+ * fanout: what all broadcasts and outboxes of a program share.
  *
- * A hub hands out the order in which things were done: one number for each line
+ * A fanout hands out the order in which things were done: one number for each line
  * that is broadcast. It lists who has something to send, keeps the pool of
  * chunks, and holds the few rules that the library leaves to the program. What
  * is listed here is sent at the end of each turn (flush.h). It is made by
- * stream_hub_init() in stream.h.
+ * stream_fanout_init() in stream.h.
  */
-#ifndef REACTOR_BROADCAST_HUB_H
-#define REACTOR_BROADCAST_HUB_H
+#ifndef REACTOR_BROADCAST_FANOUT_H
+#define REACTOR_BROADCAST_FANOUT_H
 
 #include "reactor/broadcast/chunklog.h"
 #include "reactor/loop/loop.h"
@@ -17,7 +17,7 @@ struct subscriber;
 struct outbox;
 
 /* The program's rules. Each may be NULL. None may suspend, subscribe or append. */
-struct hub_rules {
+struct fanout_rules {
     /* Whether a line is to be left out for this receiver; asked only of outboxes that are marked
      * `selective`. Its own lines are left out without asking. */
     bool (*skips)(const struct outbox *outbox, const struct line_record *record);
@@ -35,11 +35,11 @@ struct hub_rules {
 };
 
 /* The longest text a `gap` rule may compose. */
-#define HUB_GAP_BYTES 192
+#define FANOUT_GAP_BYTES 192
 
-struct hub {
+struct fanout {
     struct loop *loop;
-    const struct hub_rules *rules;
+    const struct fanout_rules *rules;
     uint64_t sequence; /* of the line that was broadcast last */
     struct chunk_pool pool; /* the memory of all logs */
     struct list passes; /* broadcasts with members to serve */

@@ -1,21 +1,21 @@
-#include "tests/support/audience.h"
+#include "tests/support/receivers.h"
 
 #include <assert.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
 
 #include "reactor/broadcast/flush.h"
-#include "reactor/broadcast/plan.h"
+#include "reactor/broadcast/send_plan.h"
 
 struct fake_door door;
-struct hub hub;
-struct hub_rules rules;
+struct fanout fanout;
+struct fanout_rules rules;
 unsigned ended_count;
 struct subscriber *ended_last;
 void (*reader_took)(struct reader *reader, const char *bytes, size_t size);
 
 /* Takes what the socket takes of a plan. Returns how much that is. */
-static size_t take(struct reader *reader, const struct plan *plan)
+static size_t take(struct reader *reader, const struct send_plan *plan)
 {
     size_t left = reader->window < reader->send_max ? reader->window : reader->send_max;
     size_t taken = 0;
@@ -42,29 +42,29 @@ static size_t take(struct reader *reader, const struct plan *plan)
 static void check_piece(struct outbox *outbox)
 {
     struct iovec piece;
-    struct plan plan;
-    struct subscriber *only = plan_one_piece(outbox, &piece);
+    struct send_plan plan;
+    struct subscriber *only = send_plan_one_piece(outbox, &piece);
     if (!only)
         return;
-    plan_make(&plan, outbox, &hub);
+    send_plan_make(&plan, outbox, &fanout);
     cr_assert(plan.whole);
     cr_assert_eq(plan.count, 1);
     cr_assert_eq(plan.segments[0].iov_base, piece.iov_base);
     cr_assert_eq(plan.segments[0].iov_len, piece.iov_len);
     cr_assert_eq(only->cursor, broadcast_limit(only));
-    cr_assert_eq(plan_sent(&plan, outbox, &hub, 0), 0);
+    cr_assert_eq(send_plan_sent(&plan, outbox, &fanout, 0), 0);
 }
 
 /* As stream.c does it where that is not so. */
 static void transmit(struct outbox *outbox)
 {
     struct reader *reader = container_of(outbox, struct reader, outbox);
-    struct plan plan;
+    struct send_plan plan;
     check_piece(outbox);
-    while (plan_make(&plan, outbox, &hub), plan.count > 0) {
+    while (send_plan_make(&plan, outbox, &fanout), plan.count > 0) {
         size_t taken = take(reader, &plan);
-        if (plan_sent(&plan, outbox, &hub, taken) < 0) {
-            outbox_kill(outbox, &hub);
+        if (send_plan_sent(&plan, outbox, &fanout, taken) < 0) {
+            outbox_kill(outbox, &fanout);
         } else if (taken == 0) {
             outbox->blocked = true;
             break;
@@ -89,22 +89,22 @@ static void note_end(struct subscriber *subscriber)
     ended_last = subscriber;
 }
 
-void audience_open(void)
+void receivers_open(void)
 {
     fake_door_init(&door);
-    rules = (struct hub_rules){.gap = compose_gap, .ended = note_end};
-    hub = (struct hub){.rules = &rules, .transmit = transmit};
-    chunk_pool_init(&hub.pool, &door.sys);
-    list_init(&hub.passes);
-    list_init(&hub.dirty);
-    hub.hook.run = flush_run;
+    rules = (struct fanout_rules){.gap = compose_gap, .ended = note_end};
+    fanout = (struct fanout){.rules = &rules, .transmit = transmit};
+    chunk_pool_init(&fanout.pool, &door.sys);
+    list_init(&fanout.passes);
+    list_init(&fanout.dirty);
+    fanout.hook.run = flush_run;
 }
 
-void audience_close(void)
+void receivers_close(void)
 {
-    assert(list_empty(&hub.passes));
-    assert(list_empty(&hub.dirty));
-    chunk_pool_release(&hub.pool);
+    assert(list_empty(&fanout.passes));
+    assert(list_empty(&fanout.dirty));
+    chunk_pool_release(&fanout.pool);
     assert(door.blocks == 0);
 }
 
@@ -118,7 +118,7 @@ void reader_release(struct reader *reader)
 {
     while (reader->outbox.subscribers)
         broadcast_unsubscribe(reader->outbox.subscribers);
-    outbox_release(&reader->outbox, &hub);
+    outbox_release(&reader->outbox, &fanout);
 }
 
 void reader_stall(struct reader *reader)
@@ -130,7 +130,7 @@ void reader_take(struct reader *reader, size_t bytes)
 {
     reader->window = bytes;
     reader->outbox.blocked = false;
-    outbox_mark(&reader->outbox, &hub);
+    outbox_mark(&reader->outbox, &fanout);
 }
 
 void reader_resume(struct reader *reader)
@@ -140,7 +140,7 @@ void reader_resume(struct reader *reader)
 
 void reader_tell(struct reader *reader, const char *text)
 {
-    cr_assert_eq(outbox_write(&reader->outbox, &hub, OUTBOX_ANSWER, text, strlen(text)), 0);
+    cr_assert_eq(outbox_write(&reader->outbox, &fanout, OUTBOX_ANSWER, text, strlen(text)), 0);
 }
 
 void say(struct broadcast *broadcast, struct subscriber *author, const char *text)
@@ -150,7 +150,7 @@ void say(struct broadcast *broadcast, struct subscriber *author, const char *tex
 
 bool flush_once(void)
 {
-    return hub.hook.run(&hub.hook);
+    return fanout.hook.run(&fanout.hook);
 }
 
 void flush(void)

@@ -1,15 +1,15 @@
 /*
- * things: a pool of things, for the suites of the pool.
+ * pool_fixture: a pool of things, for the suites of the pool.
  *
- * Every test has its own process, so there is one pool, on the stage. A thing
+ * Every test has its own process, so there is one pool, on the fixture. A thing
  * has a number; how the next ones are opened and checked is up to the test. A
  * user is an actor that leases one.
  */
-#ifndef TESTS_SUPPORT_THINGS_H
-#define TESTS_SUPPORT_THINGS_H
+#ifndef TESTS_SUPPORT_POOL_FIXTURE_H
+#define TESTS_SUPPORT_POOL_FIXTURE_H
 
 #include "reactor/patterns/pool.h"
-#include "tests/support/stage.h"
+#include "tests/support/fixture.h"
 
 #define THINGS_LIMIT 2
 
@@ -19,12 +19,12 @@ extern int opened, checked, closed; /* how many */
 extern int64_t open_ns, check_ns; /* how long it takes; 0: it doesn't suspend */
 extern int open_error, check_error; /* how it ends */
 
-/* Opens the stage and makes the pool: without checks, for things that are kept for ever. */
-void things_open(void);
+/* Opens the fixture and makes the pool: without checks, for things that are kept for ever. */
+void pool_fixture_open(void);
 
-/* Shuts the pool, of which nothing may be lent, and closes the stage. Each test calls it, for
+/* Shuts the pool, of which nothing may be lent, and closes the fixture. Each test calls it, for
  * Criterion doesn't count what fails in a `.fini`. */
-void things_close(void);
+void pool_fixture_close(void);
 
 /* Whether things are asked for their health when they are leased. */
 int thing_check(struct task *task, struct pool_item *item);

@@ -1,13 +1,13 @@
 /*
- * audience: receivers without sockets, for the suites of what is sent to them.
+ * receivers: receivers without sockets, for the suites of what is sent to them.
  *
  * A reader's socket is a number: how many bytes it takes before it blocks. What
- * it took is kept as a text, or handed to the test at once. The hub is a real
+ * it took is kept as a text, or handed to the test at once. The fanout is a real
  * one without a loop: a test calls the flush. Every test has its own process,
- * so there is one audience and its parts are globals.
+ * so there is one receivers and its parts are globals.
  */
-#ifndef TESTS_SUPPORT_AUDIENCE_H
-#define TESTS_SUPPORT_AUDIENCE_H
+#ifndef TESTS_SUPPORT_RECEIVERS_H
+#define TESTS_SUPPORT_RECEIVERS_H
 
 #include "reactor/broadcast/broadcast.h"
 #include "tests/support/fake_door.h"
@@ -26,7 +26,7 @@ struct reader {
 };
 
 extern struct fake_door door;
-extern struct hub hub;
+extern struct fanout fanout;
 
 /* Told of what a reader takes, before the plan is accounted for; NULL. */
 extern void (*reader_took)(struct reader *reader, const char *bytes, size_t size);
@@ -34,10 +34,10 @@ extern void (*reader_took)(struct reader *reader, const char *bytes, size_t size
 /* A suite's fixtures. The second crashes where anything is left: Criterion counts a crash in it,
  * and no failed assertion of its own. The rules are NULL at first but for a gap, which is shown as
  * "<3 lost>\n", with the name of the broadcast in front: "#r<3 lost>\n". */
-void audience_open(void);
-void audience_close(void);
+void receivers_open(void);
+void receivers_close(void);
 
-extern struct hub_rules rules;
+extern struct fanout_rules rules;
 
 /* Subscriptions that the rule `ended` was told of. */
 extern unsigned ended_count;

@@ -1,4 +1,4 @@
-#include "tests/support/things.h"
+#include "tests/support/pool_fixture.h"
 
 #include <criterion/criterion.h>
 
@@ -56,9 +56,9 @@ static void thing_close(struct pool_item *item)
     closed++;
 }
 
-void things_open(void)
+void pool_fixture_open(void)
 {
-    stage_open();
+    fixture_open();
     pool = (struct pool){.name = "things",
                          .limit = THINGS_LIMIT,
                          .item_bytes = sizeof(struct thing),
@@ -68,13 +68,13 @@ void things_open(void)
     pool_init(&pool, &loop);
 }
 
-void things_close(void)
+void pool_fixture_close(void)
 {
     pool_check(&pool);
     pool_shut(&pool);
     cr_assert_eq(pool.busy_count, 0);
     cr_assert_eq(opened, closed);
-    stage_close();
+    fixture_close();
 }
 
 static int leases(struct task *task, void *object)
@@ -96,7 +96,7 @@ int user_lent(const struct user *user)
 void user_lease(struct user *user)
 {
     user_ask(user, 0);
-    stage_settle();
+    fixture_settle();
     cr_assert(user_lent(user));
 }
 
