@@ -191,8 +191,8 @@ static void open_idle(struct session *self)
     int64_t idle_ns = chat_of(self)->config->idle_timeout_ns;
     if (idle_ns == 0)
         idle_ns = TIME_NEVER;
-    task_deadline_open(&self->task, &self->reading.idle,
-                       self->client.interrupted ? SESSION_MARK_NS : idle_ns);
+    cancel_scope_open(&self->task, &self->reading.idle,
+                      self->client.interrupted ? SESSION_MARK_NS : idle_ns);
 }
 
 /* Finds out what the result of a wait means for the session. */
@@ -210,7 +210,7 @@ static void judge_wait(struct session *self)
 
 static void close_idle(struct session *self)
 {
-    (void)task_deadline_close(&self->task, &self->reading.idle); /* self->rc says it too */
+    (void)cancel_scope_close(&self->task, &self->reading.idle); /* self->rc says it too */
     if (self->rc == -ETIMEDOUT && self->client.interrupted) {
         tell_how_to_leave(self);
         return;

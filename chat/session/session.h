@@ -20,7 +20,7 @@ struct session_reading {
     struct pace pace;
     struct input input;
     struct buffer partial; /* the beginning of a line whose end has not come */
-    struct deadline idle;
+    struct cancel_scope idle;
 };
 
 struct session {

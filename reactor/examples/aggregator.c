@@ -45,7 +45,7 @@ static struct shop {
     struct task task; /* asks it; ends with the price, or -errno */
     struct frame frame;
     int rc;
-    struct deadline limit;
+    struct cancel_scope limit;
     struct breaker breaker;
     struct breaker_run guarded;
     struct http_host host;
@@ -159,9 +159,9 @@ static int shop_step(struct task *task)
     struct shop *const self = container_of(task, struct shop, task);
 
     TASK_BEGIN();
-    task_deadline_open(task, &self->limit, began_ns + ANSWER_NS - loop.now_ns);
+    cancel_scope_open(task, &self->limit, began_ns + ANSWER_NS - loop.now_ns);
     TASK_AWAIT(self->rc, breaker_run(task, &self->guarded, &self->breaker, call_step, &self->call));
-    (void)task_deadline_close(task, &self->limit);
+    (void)cancel_scope_close(task, &self->limit);
     TASK_RETURN(self->rc);
     TASK_END();
 }

@@ -35,7 +35,7 @@ struct page {
     struct visit {
         struct frame frame;
         int rc;
-        struct deadline limit;
+        struct cancel_scope limit;
         struct http_get get;
     } visit;
 };
@@ -69,9 +69,9 @@ static int visit_step(struct task *task, void *object)
     struct visit *const self = object;
 
     TASK_BEGIN();
-    task_deadline_open(task, &self->limit, 10 * NS_PER_SECOND);
+    cancel_scope_open(task, &self->limit, 10 * NS_PER_SECOND);
     TASK_AWAIT(self->rc, http_get(task, &self->get));
-    (void)task_deadline_close(task, &self->limit);
+    (void)cancel_scope_close(task, &self->limit);
     TASK_RETURN(self->rc);
     TASK_END();
 }

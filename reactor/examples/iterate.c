@@ -100,7 +100,7 @@ struct program {
     struct iterate_map capitals;
     struct iterate_take three;
     struct iterate_each each;
-    struct deadline limit;
+    struct cancel_scope limit;
 };
 
 static int program_step(struct task *task)
@@ -116,9 +116,9 @@ static int program_step(struct task *task)
 
     names_init(&self->names);
     for (;;) {
-        task_deadline_open(task, &self->limit, 20 * NS_PER_MS);
+        cancel_scope_open(task, &self->limit, 20 * NS_PER_MS);
         TASK_AWAIT(self->rc, iterate_next(task, &self->names.iterator));
-        if (task_deadline_close(task, &self->limit))
+        if (cancel_scope_close(task, &self->limit))
             say("nothing yet", "");
         else if (self->rc <= 0 || strcmp(self->names.text, "carl") == 0)
             break;

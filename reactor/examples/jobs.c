@@ -39,7 +39,7 @@ struct delivery {
         struct delivery *delivery;
         struct frame frame;
         int rc;
-        struct deadline limit;
+        struct cancel_scope limit;
         struct stream_connect connect;
         struct stream stream;
         struct stream_finish finish;
@@ -78,7 +78,7 @@ static int attempt_step(struct task *task, void *object)
     struct attempt *const self = object;
 
     TASK_BEGIN();
-    task_deadline_open(task, &self->limit, 2 * NS_PER_SECOND);
+    cancel_scope_open(task, &self->limit, 2 * NS_PER_SECOND);
     self->connect = (struct stream_connect){.address = self->delivery->address};
     TASK_AWAIT(self->rc, stream_connect(task, &self->connect, &self->stream, &fanout));
     if (self->rc == 0) {
@@ -88,7 +88,7 @@ static int attempt_step(struct task *task, void *object)
             TASK_AWAIT(self->rc, stream_finish(task, &self->finish, &self->stream));
         stream_close(&self->stream);
     }
-    (void)task_deadline_close(task, &self->limit);
+    (void)cancel_scope_close(task, &self->limit);
     printf("job %u: attempt %u: %s\n", self->delivery->number, self->delivery->retry.attempts,
            self->rc < 0 ? strerror(-self->rc) : "done");
     TASK_RETURN(self->rc);
@@ -192,7 +192,7 @@ struct program {
     struct signals signals;
     struct service service;
     struct task_group reception;
-    struct deadline limit;
+    struct cancel_scope limit;
 };
 
 static struct program program = {
@@ -218,9 +218,9 @@ static int program_step(struct task *task)
     (void)task_group_spawn(&self->reception, &self->service.task, "jobs", service_step);
     TASK_AWAIT(self->rc, task_group_join(task, &self->reception)); /* until the first signal */
     puts("draining");
-    task_deadline_open(task, &self->limit, 10 * NS_PER_SECOND);
+    cancel_scope_open(task, &self->limit, 10 * NS_PER_SECOND);
     TASK_AWAIT(self->rc, workers_join(task, &workers));
-    (void)task_deadline_close(task, &self->limit);
+    (void)cancel_scope_close(task, &self->limit);
     printf("%u delivered, %u dead letters\n", delivered, failed);
     TASK_RETURN(self->rc);
     TASK_END();

@@ -78,7 +78,7 @@ static struct person {
     bool breaks; /* the wire, in its hands */
     struct frame frame;
     int rc;
-    struct deadline limit;
+    struct cancel_scope limit;
     struct pool_lease lease;
 } people[] = {
     {.name = "ann", .takes_ms = 10},
@@ -95,10 +95,10 @@ static int person_step(struct task *task)
 
     TASK_BEGIN();
     TASK_AWAIT(self->rc, task_sleep(task, self->begins_ms * NS_PER_MS));
-    task_deadline_open(task, &self->limit,
-                       self->patience_ms ? self->patience_ms * NS_PER_MS : TIME_NEVER);
+    cancel_scope_open(task, &self->limit,
+                      self->patience_ms ? self->patience_ms * NS_PER_MS : TIME_NEVER);
     TASK_AWAIT(self->rc, pool_lease(task, &self->lease, &pool));
-    task_deadline_close(task, &self->limit);
+    cancel_scope_close(task, &self->limit);
     if (self->rc < 0) {
         say(self->name, "waits no longer", "");
         TASK_RETURN(0);

@@ -38,7 +38,7 @@ struct client {
         struct client *client;
         struct frame frame;
         int rc;
-        struct deadline limit;
+        struct cancel_scope limit;
     } attempt;
 };
 
@@ -65,9 +65,9 @@ static int attempt_step(struct task *task, void *object)
     struct attempt *const self = object;
 
     TASK_BEGIN();
-    task_deadline_open(task, &self->limit, NS_PER_SECOND);
+    cancel_scope_open(task, &self->limit, NS_PER_SECOND);
     TASK_AWAIT(self->rc, task_sleep(task, service_of(self->client)->takes_ns));
-    task_deadline_close(task, &self->limit);
+    cancel_scope_close(task, &self->limit);
     if (self->rc == 0)
         self->rc = service_of(self->client)->result;
     say(self->client, "attempt", self->rc);

@@ -28,7 +28,7 @@ struct game {
     struct frame frame;
     int rc;
     struct stream stream;
-    struct deadline patience;
+    struct cancel_scope patience;
     char *line;
     size_t size;
 };
@@ -58,9 +58,9 @@ static int game_step(struct task *task)
     TASK_BEGIN();
     self->rc = say(self, "a number?\n");
     while (self->rc == 0) {
-        task_deadline_open(task, &self->patience, 1800 * NS_PER_SECOND);
+        cancel_scope_open(task, &self->patience, 1800 * NS_PER_SECOND);
         TASK_AWAIT(self->rc, hear(task, self));
-        (void)task_deadline_close(task, &self->patience);
+        (void)cancel_scope_close(task, &self->patience);
         if (self->rc <= 0)
             break;
         self->rc = answer(self);

@@ -59,31 +59,31 @@ static int fetch_step(struct task *task)
 struct sleeps {
     struct frame frame;
     int rc;
-    struct deadline outer;
-    struct deadline inner;
+    struct cancel_scope outer;
+    struct cancel_scope inner;
 };
 
 static int limit_sleeps(struct task *task, struct sleeps *self)
 {
     TASK_BEGIN();
-    task_deadline_open(task, &self->outer, NS_PER_SECOND);
+    cancel_scope_open(task, &self->outer, NS_PER_SECOND);
     TASK_AWAIT(self->rc, task_sleep(task, 30 * NS_PER_SECOND));
     say("30 s, limit 1 s", self->rc);
     TASK_AWAIT(self->rc, task_sleep(task, NS_PER_MS));
     say("1 ms more, the limit still open", self->rc);
-    say_limit("1 s", task_deadline_close(task, &self->outer));
+    say_limit("1 s", cancel_scope_close(task, &self->outer));
 
-    task_deadline_open(task, &self->outer, 2 * NS_PER_SECOND);
-    task_deadline_open(task, &self->inner, 10 * NS_PER_SECOND);
+    cancel_scope_open(task, &self->outer, 2 * NS_PER_SECOND);
+    cancel_scope_open(task, &self->inner, 10 * NS_PER_SECOND);
     TASK_AWAIT(self->rc, task_sleep(task, 30 * NS_PER_SECOND));
     say("30 s, limits 2 s and in it 10 s", self->rc);
-    say_limit("10 s", task_deadline_close(task, &self->inner));
-    say_limit("2 s", task_deadline_close(task, &self->outer));
+    say_limit("10 s", cancel_scope_close(task, &self->inner));
+    say_limit("2 s", cancel_scope_close(task, &self->outer));
 
-    task_deadline_open(task, &self->outer, 3 * NS_PER_SECOND);
+    cancel_scope_open(task, &self->outer, 3 * NS_PER_SECOND);
     TASK_AWAIT(self->rc, task_sleep(task, 3 * NS_PER_SECOND));
     say("3 s, limit 3 s", self->rc);
-    task_deadline_close(task, &self->outer);
+    cancel_scope_close(task, &self->outer);
     TASK_END();
 }
 
@@ -91,19 +91,19 @@ static int limit_sleeps(struct task *task, struct sleeps *self)
 struct gather {
     struct frame frame;
     int rc;
-    struct deadline limit;
+    struct cancel_scope limit;
     struct task_group group;
 };
 
 static int gather_pages(struct task *task, struct gather *self)
 {
     TASK_BEGIN();
-    task_deadline_open(task, &self->limit, 5 * NS_PER_SECOND);
+    cancel_scope_open(task, &self->limit, 5 * NS_PER_SECOND);
     task_group_open(&self->group, task, "fetches", GROUP_FAIL_FAST);
     for (size_t i = 0; i < FETCHES; i++)
         (void)task_group_spawn(&self->group, &fetches[i].task, fetches[i].url, fetch_step);
     TASK_AWAIT(self->rc, task_group_join(task, &self->group));
-    task_deadline_close(task, &self->limit);
+    cancel_scope_close(task, &self->limit);
     TASK_RETURN(self->rc);
     TASK_END();
 }

@@ -71,7 +71,7 @@ struct transfer {
     int rc;
     int amount;
     int64_t limit_ns;
-    struct deadline limit;
+    struct cancel_scope limit;
     struct cleanup cleanup;
     struct part connection;
     struct part transaction;
@@ -106,11 +106,11 @@ static int transfer_step(struct task *task)
     struct transfer *const self = container_of(task, struct transfer, task);
 
     TASK_BEGIN();
-    task_deadline_open(task, &self->limit, self->limit_ns);
+    cancel_scope_open(task, &self->limit, self->limit_ns);
     TASK_AWAIT(self->rc, move_money(task, &self->move, self));
     say("  moved", self->rc);
     TASK_AWAIT(self->rc, cleanup_leave(task, &self->cleanup, self->rc));
-    (void)task_deadline_close(task, &self->limit);
+    (void)cancel_scope_close(task, &self->limit);
     for (const struct defer *defer = self->cleanup.failed; defer; defer = defer->below)
         printf("          the %s: %s\n", defer->name, strerror(-defer->result));
     TASK_RETURN(self->rc);

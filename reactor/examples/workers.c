@@ -71,7 +71,7 @@ struct day {
     size_t i;
     struct workers workers;
     struct worker crew[CREW];
-    struct deadline limit;
+    struct cancel_scope limit;
 };
 
 static int morning(struct task *task, struct day *self)
@@ -94,9 +94,9 @@ static int evening(struct task *task, struct day *self)
     TASK_BEGIN();
     for (self->i = 0; self->i < LATE_PAGES; self->i++)
         TASK_AWAIT(self->rc, workers_submit(task, &self->workers, &pages[self->i].job));
-    task_deadline_open(task, &self->limit, 35 * NS_PER_MS);
+    cancel_scope_open(task, &self->limit, 35 * NS_PER_MS);
     TASK_AWAIT(self->rc, workers_join(task, &self->workers));
-    task_deadline_close(task, &self->limit);
+    cancel_scope_close(task, &self->limit);
     say_result("all of it", self->rc);
     for (size_t i = 0; i < LATE_PAGES; i++)
         say_result(pages[i].url, pages[i].job.result);

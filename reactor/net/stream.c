@@ -413,9 +413,9 @@ int stream_finish(struct task *task, struct stream_finish *const self, struct st
     self->pause_ns = FINISH_PAUSE_NS;
     self->moved_ns = task->loop->now_ns;
     while (shut_when_sent(stream), !finished(stream)) {
-        task_deadline_open(task, &self->deadline, self->pause_ns);
+        cancel_scope_open(task, &self->deadline, self->pause_ns);
         TASK_AWAIT(self->rc, stir(task, stream));
-        bool pause_over = task_deadline_close(task, &self->deadline);
+        bool pause_over = cancel_scope_close(task, &self->deadline);
         if (self->rc < 0 && !pause_over)
             TASK_RETURN(self->rc);
         bool moved = acknowledged(self, stream) || self->rc == 0;

@@ -101,7 +101,7 @@ struct stream_finish {
     uint32_t pause_ns; /* until the next look at what is unacknowledged */
     int64_t linger_ns; /* how long without progress is too long; TIME_NEVER: until cancelled */
     int64_t moved_ns; /* when there last was progress */
-    struct deadline deadline;
+    struct cancel_scope deadline;
 };
 
 /*

@@ -130,9 +130,9 @@ int batch_step(struct task *task)
         TASK_AWAIT(self->rc, task_wait(task, &self->stirred, has_some(self)));
         if (self->rc < 0 || self->waiting == 0)
             break;
-        task_deadline_open(task, &self->due, oldest(self)->due_ns - task->loop->now_ns);
+        cancel_scope_open(task, &self->due, oldest(self)->due_ns - task->loop->now_ns);
         TASK_AWAIT(self->rc, task_wait(task, &self->stirred, is_full(self)));
-        task_deadline_close(task, &self->due);
+        cancel_scope_close(task, &self->due);
         if (self->rc == -ECANCELED)
             break;
         if (!begins(self, task->loop->now_ns))

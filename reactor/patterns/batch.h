@@ -61,7 +61,7 @@ struct batch {
     /* Of batch.c. */
     struct frame frame;
     int rc;
-    struct deadline due;
+    struct cancel_scope due;
     struct list gathered; /* of items, the oldest first */
     size_t waiting; /* how many */
     bool closed;

@@ -42,7 +42,7 @@ static int64_t next_pause_ns(struct retry *retry)
 
 static bool ends_in_time(const struct task *task, int64_t pause_ns)
 {
-    return time_after(task->loop->now_ns, pause_ns) < task->deadlines->at_ns;
+    return time_after(task->loop->now_ns, pause_ns) < task->scopes->at_ns;
 }
 
 /* Whether the latest attempt calls for another and policy and time allow it; draws the pause. */
@@ -63,7 +63,7 @@ static void begin(struct task *task, struct retry *retry)
     retry->attempts = 0;
     retry->pause_ns = 0;
     retry->ceiling_ns = policy->first_delay_ns;
-    task_deadline_open(task, &retry->limit, policy->limit_ns > 0 ? policy->limit_ns : TIME_NEVER);
+    cancel_scope_open(task, &retry->limit, policy->limit_ns > 0 ? policy->limit_ns : TIME_NEVER);
 }
 
 int retry_run(struct task *task, struct retry *const self, retry_attempt *attempt, void *object)
@@ -82,7 +82,7 @@ int retry_run(struct task *task, struct retry *const self, retry_attempt *attemp
             break;
         }
     }
-    task_deadline_close(task, &self->limit);
+    cancel_scope_close(task, &self->limit);
     TASK_RETURN(self->rc);
     TASK_END();
 }

@@ -43,7 +43,7 @@ struct retry {
     int rc; /* of the latest attempt */
     int slept; /* of the latest pause */
     int64_t ceiling_ns; /* the longest the next pause may be */
-    struct deadline limit;
+    struct cancel_scope limit;
 };
 
 /* Awaitable: 0 or more is success. It is called until it answers, then perhaps from its beginning

@@ -19,7 +19,7 @@ void task_start(struct task *task, struct loop *loop, const char *name, task_ste
 void task_end(struct task *task, int result)
 {
     assert(!list_linked(&task->waiter) && "a task that ends waits for nothing");
-    assert(!task->deadlines && "a task closes its deadlines before it ends");
+    assert(!task->scopes && "a task closes its scopes before it ends");
     assert(!task->shielded && "a task puts its shield down before it ends");
     task->result = result;
     task->flags &= (uint8_t)~TASK_RUNNING;
@@ -59,7 +59,7 @@ bool task_cancelled(const struct task *task)
 
 bool task_expired(const struct task *task)
 {
-    return task->deadlines && task->loop->now_ns >= task->deadlines->at_ns;
+    return task->scopes && task->loop->now_ns >= task->scopes->at_ns;
 }
 
 /* A limit that has passed is left out: its wake-up was had, and each await asks for its level. Only
@@ -73,53 +73,53 @@ static void consider(const struct task *task, int64_t at_ns, int64_t *nearest_ns
 static void rearm(struct task *task)
 {
     int64_t nearest_ns = TIME_NEVER;
-    bool limited = task->deadlines || (task->flags & TASK_CANCELLED);
+    bool limited = task->scopes || (task->flags & TASK_CANCELLED);
     task->flags &= (uint8_t)~TASK_LIMITED;
     task->flags |= limited ? TASK_LIMITED : 0;
     if (task->flags & TASK_SLEEPING)
         consider(task, task->until_ns, &nearest_ns);
-    if (task->deadlines)
-        consider(task, task->deadlines->at_ns, &nearest_ns);
+    if (task->scopes)
+        consider(task, task->scopes->at_ns, &nearest_ns);
     if (task->flags & TASK_CANCELLED)
         consider(task, task->cancel_ns, &nearest_ns);
     /* Not loop_call_at, which takes a due timer back: a wake-up that the task has had must stay. */
     wheel_start(&task->loop->wheel, &task->wake.wheel, nearest_ns);
 }
 
-void task_deadline_open(struct task *task, struct deadline *deadline, int64_t duration_ns)
+void cancel_scope_open(struct task *task, struct cancel_scope *scope, int64_t duration_ns)
 {
     int64_t at_ns = time_after(task->loop->now_ns, duration_ns);
-    deadline->outer = task->deadlines;
-    if (deadline->outer && deadline->outer->at_ns < at_ns)
-        at_ns = deadline->outer->at_ns;
-    deadline->at_ns = at_ns;
-    task->deadlines = deadline;
+    scope->outer = task->scopes;
+    if (scope->outer && scope->outer->at_ns < at_ns)
+        at_ns = scope->outer->at_ns;
+    scope->at_ns = at_ns;
+    task->scopes = scope;
     rearm(task);
 }
 
-bool task_deadline_close(struct task *task, struct deadline *deadline)
+bool cancel_scope_close(struct task *task, struct cancel_scope *scope)
 {
-    assert(task->deadlines == deadline && "the innermost deadline is closed first");
+    assert(task->scopes == scope && "the innermost scope is closed first");
     bool expired = task_expired(task);
-    bool outer_is_nearer = deadline->outer && deadline->outer->at_ns == deadline->at_ns;
-    task->deadlines = deadline->outer;
+    bool outer_is_nearer = scope->outer && scope->outer->at_ns == scope->at_ns;
+    task->scopes = scope->outer;
     rearm(task);
     return expired && !outer_is_nearer;
 }
 
-struct deadline *task_deadlines_set_aside(struct task *task)
+struct cancel_scope *task_deadlines_set_aside(struct task *task)
 {
-    struct deadline *deadlines = task->deadlines;
-    task->deadlines = NULL;
+    struct cancel_scope *deadlines = task->scopes;
+    task->scopes = NULL;
     rearm(task);
     return deadlines;
 }
 
-void task_deadlines_restore(struct task *task, struct deadline *deadlines)
+void task_deadlines_restore(struct task *task, struct cancel_scope *deadlines)
 {
-    assert(!task->deadlines &&
+    assert(!task->scopes &&
            "deadlines opened meanwhile are closed before those set aside are restored");
-    task->deadlines = deadlines;
+    task->scopes = deadlines;
     rearm(task);
 }
 

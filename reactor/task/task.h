@@ -69,9 +69,9 @@ struct task_group;
 
 typedef int task_step(struct task *task);
 
-/* A limit on the awaits of a stretch of a task, kept in its frame: task_deadline_open. */
-struct deadline {
-    struct deadline *outer;
+/* A part of a task whose awaits have a deadline; a member of its frame: cancel_scope_open. */
+struct cancel_scope {
+    struct cancel_scope *outer;
     int64_t at_ns; /* the nearest of this one and those around it */
 };
 
@@ -98,7 +98,7 @@ struct task {
 
     /* Limits. */
     int64_t until_ns; /* end of the sleep */
-    struct deadline *deadlines; /* innermost first */
+    struct cancel_scope *scopes; /* innermost first */
     int64_t cancel_ns; /* until when a shielded clean-up may run */
 
     /* Who owns it, and what it owns. */
@@ -159,16 +159,16 @@ TASK_AWAITABLE int task_sleep(struct task *task, int64_t duration_ns);
 
 /* From here to the matching close, awaits that would wait longer than `duration_ns` answer
  * -ETIMEDOUT, each of them: an expired deadline stays so. They nest, the nearest wins, and the
- * innermost is closed first. `deadline` is part of the task's frame. */
-void task_deadline_open(struct task *task, struct deadline *deadline, int64_t duration_ns);
+ * innermost is closed first. `scope` is part of the task's frame. */
+void cancel_scope_open(struct task *task, struct cancel_scope *scope, int64_t duration_ns);
 
 /* Ends it. Returns true if this deadline had passed, and not just one around it. */
-bool task_deadline_close(struct task *task, struct deadline *deadline);
+bool cancel_scope_close(struct task *task, struct cancel_scope *scope);
 
 /* Between the two, the deadlines that are open limit nothing, and others may be opened and closed:
  * for clean-up whose time isn't theirs. What the first returns is for the second. */
-struct deadline *task_deadlines_set_aside(struct task *task);
-void task_deadlines_restore(struct task *task, struct deadline *deadlines);
+struct cancel_scope *task_deadlines_set_aside(struct task *task);
+void task_deadlines_restore(struct task *task, struct cancel_scope *deadlines);
 
 /* Cancels `task`: every await from now on ends with -ECANCELED, but for a join, which passes it on,
  * and for shielded ones until `cancel_ns` (an instant; the past: no clean-up time). A second

@@ -57,14 +57,14 @@ static int actor_step(struct task *task)
 
     TASK_BEGIN();
     if (self->limit_ns)
-        task_deadline_open(task, &self->limit, self->limit_ns);
+        cancel_scope_open(task, &self->limit, self->limit_ns);
     if (self->shielded)
         task_shield(task);
     TASK_AWAIT(self->rc, self->call(task, self->object));
     if (self->shielded)
         task_unshield(task);
     if (self->limit_ns)
-        self->limit_passed = task_deadline_close(task, &self->limit);
+        self->limit_passed = cancel_scope_close(task, &self->limit);
     self->rank = ++ended_actors;
     TASK_RETURN(self->rc);
     TASK_END();

@@ -44,8 +44,8 @@ struct actor {
     int64_t limit_ns; /* of a deadline around the await; 0: none */
     bool shielded; /* the await is a clean-up */
 
-    struct deadline limit;
-    bool limit_passed; /* what task_deadline_close said */
+    struct cancel_scope limit;
+    bool limit_passed; /* what cancel_scope_close said */
     unsigned rank; /* the how manieth to end, from 1; 0: it hasn't */
 };
 

@@ -13,9 +13,9 @@ static int pause_phase(struct task *task, struct run *run, int64_t duration_ns)
     struct pause *const self = &run->pause;
 
     TASK_BEGIN();
-    task_deadline_open(task, &self->deadline, duration_ns);
+    cancel_scope_open(task, &self->deadline, duration_ns);
     TASK_AWAIT(self->rc, event_wait(task, &run->load->over));
-    (void)task_deadline_close(task, &self->deadline); /* either way the caller looks */
+    (void)cancel_scope_close(task, &self->deadline); /* either way the caller looks */
     TASK_RETURN(0);
     TASK_END();
 }

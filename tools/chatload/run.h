@@ -75,7 +75,7 @@ struct run {
     struct pause {
         struct frame frame;
         int rc;
-        struct deadline deadline;
+        struct cancel_scope deadline;
     } pause;
     struct target_stop stop;
     int64_t drain_ns; /* when draining began */

@@ -75,9 +75,9 @@ int sender_step(struct task *task)
 
     TASK_BEGIN();
     for (;;) {
-        task_deadline_open(task, &self->limit, SENDER_PATIENCE_NS);
+        cancel_scope_open(task, &self->limit, SENDER_PATIENCE_NS);
         TASK_AWAIT(self->rc, window_wait(task, self));
-        if (task_deadline_close(task, &self->limit))
+        if (cancel_scope_close(task, &self->limit))
             self->settled = self->next;
         if (task_cancelled(task))
             TASK_RETURN(0);

@@ -33,7 +33,7 @@ struct sender {
     uint32_t next; /* the number of its next message: so many were sent */
     uint32_t settled; /* messages before this one aren't in flight any more */
     struct wait_list waiting; /* for the window to open */
-    struct deadline limit;
+    struct cancel_scope limit;
 };
 
 /* Makes the sender for client `from`, whose watcher is set. */

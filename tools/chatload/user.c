@@ -152,9 +152,9 @@ int user_step(struct task *task)
     TASK_AWAIT(self->rc, semaphore_acquire(task, &self->load->doors));
     if (self->rc < 0)
         TASK_RETURN(0);
-    task_deadline_open(task, &self->limit, CLIENT_ENTER_NS);
+    cancel_scope_open(task, &self->limit, CLIENT_ENTER_NS);
     TASK_AWAIT(self->rc, user_enter(task, &self->entry, self));
-    (void)task_deadline_close(task, &self->limit); /* the result says it */
+    (void)cancel_scope_close(task, &self->limit); /* the result says it */
     semaphore_release(&self->load->doors);
     if (self->rc < 0 && self->rc != -ECANCELED)
         tell_refused(self, self->rc);

@@ -45,7 +45,7 @@ struct user {
     struct ear ear;
     struct sender *watched; /* whose messages it acknowledges; NULL: nobody's */
     struct question question;
-    struct deadline limit;
+    struct cancel_scope limit;
     struct entry entry;
 };
 

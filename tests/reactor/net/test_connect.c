@@ -20,7 +20,7 @@ struct caller {
     struct frame frame;
     int rc;
     int64_t limit_ns; /* 0: none */
-    struct deadline limit;
+    struct cancel_scope limit;
     struct stream_connect connect;
     struct stream stream;
     const char *first_words; /* written while the connection is under way; NULL: none */
@@ -52,11 +52,11 @@ static int caller_step(struct task *task)
 
     TASK_BEGIN();
     if (self->limit_ns)
-        task_deadline_open(task, &self->limit, self->limit_ns);
+        cancel_scope_open(task, &self->limit, self->limit_ns);
     TASK_AWAIT(self->rc, connects(task, self));
     self->connected = self->rc == 0;
     if (self->limit_ns)
-        (void)task_deadline_close(task, &self->limit);
+        (void)cancel_scope_close(task, &self->limit);
     TASK_RETURN(self->rc);
     TASK_END();
 }

@@ -75,7 +75,7 @@ struct consumer {
     size_t stop_at; /* breaks off behind so many; 0: never */
     int stop_with; /* ... with this */
     int64_t limit_ns;
-    struct deadline limit;
+    struct cancel_scope limit;
     size_t seen[SEEN_MAX];
     size_t count;
 };
@@ -99,10 +99,10 @@ static int consumer_step(struct task *task)
 
     TASK_BEGIN();
     if (self->limit_ns)
-        task_deadline_open(task, &self->limit, self->limit_ns);
+        cancel_scope_open(task, &self->limit, self->limit_ns);
     TASK_AWAIT(self->rc, iterate_each(task, &self->each, self->source, consume, self));
     if (self->limit_ns)
-        (void)task_deadline_close(task, &self->limit);
+        (void)cancel_scope_close(task, &self->limit);
     TASK_RETURN(self->rc);
     TASK_END();
 }

@@ -42,7 +42,7 @@ struct parent {
     bool one_more; /* when the first has ended */
     bool leaves_it_open;
     int64_t limit_ns;
-    struct deadline limit;
+    struct cancel_scope limit;
     int order[CHILDREN]; /* of those that ended: their index */
     int ended;
 };
@@ -53,7 +53,7 @@ static int parent_step(struct task *task)
 
     TASK_BEGIN();
     if (self->limit_ns)
-        task_deadline_open(task, &self->limit, self->limit_ns);
+        cancel_scope_open(task, &self->limit, self->limit_ns);
     iterate_results(&self->results, task, "children");
     for (int i = 0; i < self->count; i++)
         (void)task_group_spawn(&self->results.group, &self->children[i].task, "child", child_step);
@@ -73,7 +73,7 @@ static int parent_step(struct task *task)
     if (!self->leaves_it_open)
         TASK_AWAIT(self->closed, iterate_close(task, &self->results.iterator));
     if (self->limit_ns)
-        (void)task_deadline_close(task, &self->limit);
+        (void)cancel_scope_close(task, &self->limit);
     TASK_RETURN(self->rc);
     TASK_END();
 }
@@ -242,7 +242,7 @@ struct gatherer {
     struct child children[3];
     struct task *tasks[3];
     int64_t limit_ns;
-    struct deadline limit;
+    struct cancel_scope limit;
 };
 
 static int gatherer_step(struct task *task)
@@ -253,10 +253,10 @@ static int gatherer_step(struct task *task)
     for (int i = 0; i < 3; i++)
         self->tasks[i] = &self->children[i].task;
     if (self->limit_ns)
-        task_deadline_open(task, &self->limit, self->limit_ns);
+        cancel_scope_open(task, &self->limit, self->limit_ns);
     TASK_AWAIT(self->rc, iterate_gather(task, &self->gather, "child", child_step, self->tasks, 3));
     if (self->limit_ns)
-        (void)task_deadline_close(task, &self->limit);
+        (void)cancel_scope_close(task, &self->limit);
     TASK_RETURN(self->rc);
     TASK_END();
 }

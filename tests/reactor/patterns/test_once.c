@@ -25,7 +25,7 @@ struct made {
 
     struct frame frame;
     int rc;
-    struct deadline limit;
+    struct cancel_scope limit;
 };
 
 static struct made made;
@@ -41,11 +41,11 @@ static int make_step(struct task *task, void *object)
     self->maker = task;
     self->rc = 0;
     if (self->limit_ns)
-        task_deadline_open(task, &self->limit, self->limit_ns);
+        cancel_scope_open(task, &self->limit, self->limit_ns);
     if (self->takes_ns)
         TASK_AWAIT(self->rc, task_sleep(task, self->takes_ns));
     if (self->limit_ns)
-        task_deadline_close(task, &self->limit);
+        cancel_scope_close(task, &self->limit);
     self->inside--;
     if (self->rc < 0)
         TASK_RETURN(self->rc);

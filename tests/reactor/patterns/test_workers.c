@@ -20,7 +20,7 @@ static struct boss {
     int rc;
     struct event closing;
     int64_t limit_ns; /* of a deadline around the join; 0: none */
-    struct deadline limit;
+    struct cancel_scope limit;
 } boss;
 
 static int boss_step(struct task *task)
@@ -31,10 +31,10 @@ static int boss_step(struct task *task)
     workers_open(&workers, task);
     TASK_AWAIT(self->rc, event_wait(task, &self->closing));
     if (self->limit_ns)
-        task_deadline_open(task, &self->limit, self->limit_ns);
+        cancel_scope_open(task, &self->limit, self->limit_ns);
     TASK_AWAIT(self->rc, workers_join(task, &workers));
     if (self->limit_ns)
-        (void)task_deadline_close(task, &self->limit);
+        (void)cancel_scope_close(task, &self->limit);
     TASK_RETURN(self->rc);
     TASK_END();
 }

@@ -178,7 +178,7 @@ Test(cleanup, whatever_call_fails_what_was_acquired_before_is_released)
 
 static struct cleanup misused;
 static struct thing some;
-static struct deadline forgotten;
+static struct cancel_scope forgotten;
 
 static int wait_a_little(struct task *task, struct defer *defer, int outcome)
 {
@@ -230,7 +230,7 @@ static int leave_before_the_stretch_has_ended(struct task *task, void *object)
 static int leave_a_deadline_open(struct task *task, struct defer *defer, int outcome)
 {
     (void)defer, (void)outcome;
-    task_deadline_open(task, &forgotten, NS_PER_SECOND);
+    cancel_scope_open(task, &forgotten, NS_PER_SECOND);
     return 0;
 }
 

@@ -26,7 +26,7 @@ struct thing {
     int64_t limit_ns; /* of a deadline that the release opens; 0: none */
     int error; /* what it fails with when its time is over; 0: it doesn't */
     int outcome; /* what it was told */
-    struct deadline limit;
+    struct cancel_scope limit;
     struct cleanup *inner; /* one that it leaves itself; NULL: none */
 };
 
@@ -45,10 +45,10 @@ static int release_thing(struct task *task, struct defer *defer, int outcome)
     note(self->letter);
     self->outcome = outcome;
     if (self->limit_ns)
-        task_deadline_open(task, &self->limit, self->limit_ns);
+        cancel_scope_open(task, &self->limit, self->limit_ns);
     TASK_AWAIT(self->rc, task_sleep(task, self->takes_ns));
     if (self->limit_ns)
-        (void)task_deadline_close(task, &self->limit);
+        (void)cancel_scope_close(task, &self->limit);
     if (self->rc < 0)
         TASK_RETURN(self->rc);
     if (self->inner)
@@ -91,7 +91,7 @@ struct owner {
     struct thing things[3];
     struct stretch stretch;
     int64_t limit_ns; /* of a deadline around all of it; 0: none */
-    struct deadline limit;
+    struct cancel_scope limit;
     bool limit_passed;
     int after; /* what an await behind it answered */
     int64_t ended_ns;
@@ -119,11 +119,11 @@ static int owner_step(struct task *task)
 
     TASK_BEGIN();
     if (self->limit_ns)
-        task_deadline_open(task, &self->limit, self->limit_ns);
+        cancel_scope_open(task, &self->limit, self->limit_ns);
     TASK_AWAIT(self->rc, do_stretch(task, self));
     TASK_AWAIT(self->rc, cleanup_leave(task, &self->cleanup, self->rc));
     if (self->limit_ns)
-        self->limit_passed = task_deadline_close(task, &self->limit);
+        self->limit_passed = cancel_scope_close(task, &self->limit);
     self->ended_ns = task->loop->now_ns;
     TASK_AWAIT(self->after, task_sleep(task, 0));
     TASK_RETURN(self->rc);

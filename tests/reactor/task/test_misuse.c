@@ -9,21 +9,21 @@ TestSuite(misuse, .init = fixture_open, .fini = fixture_close);
 
 /* --- tasks --- */
 
-static struct deadline outer, inner;
+static struct cancel_scope outer, inner;
 
 static int leaves_a_deadline_open(struct task *task, void *object)
 {
     (void)object;
-    task_deadline_open(task, &outer, NS_PER_SECOND);
+    cancel_scope_open(task, &outer, NS_PER_SECOND);
     return 0;
 }
 
 static int closes_the_outer_deadline_first(struct task *task, void *object)
 {
     (void)object;
-    task_deadline_open(task, &outer, NS_PER_SECOND);
-    task_deadline_open(task, &inner, NS_PER_SECOND);
-    return task_deadline_close(task, &outer);
+    cancel_scope_open(task, &outer, NS_PER_SECOND);
+    cancel_scope_open(task, &inner, NS_PER_SECOND);
+    return cancel_scope_close(task, &outer);
 }
 
 static int leaves_its_shield_up(struct task *task, void *object)
@@ -49,8 +49,8 @@ static int waits_for_nothing(struct task *task, void *object)
 
 Test(misuse, of_a_task_is_told)
 {
-    misuse_by_task(leaves_a_deadline_open, "a task closes its deadlines before it ends");
-    misuse_by_task(closes_the_outer_deadline_first, "the innermost deadline is closed first");
+    misuse_by_task(leaves_a_deadline_open, "a task closes its scopes before it ends");
+    misuse_by_task(closes_the_outer_deadline_first, "the innermost scope is closed first");
     misuse_by_task(leaves_its_shield_up, "a task puts its shield down before it ends");
     misuse_by_task(puts_its_shield_down_twice, "a shield is put down once");
     misuse_by_task(waits_for_nothing, "a task is put aside by an await that will wake it");

@@ -233,7 +233,7 @@ struct hurried {
     struct frame frame;
     struct task_group group;
     struct child child;
-    struct deadline limit;
+    struct cancel_scope limit;
     int rc;
 };
 
@@ -242,11 +242,11 @@ static int hurried_step(struct task *task)
     struct hurried *const self = container_of(task, struct hurried, task);
 
     TASK_BEGIN();
-    task_deadline_open(task, &self->limit, NS_PER_MS);
+    cancel_scope_open(task, &self->limit, NS_PER_MS);
     task_group_open(&self->group, task, "hurried", GROUP_FAIL_FAST);
     cr_assert_eq(task_group_spawn(&self->group, &self->child.task, "child", child_step), 0);
     TASK_AWAIT(self->rc, task_group_join(task, &self->group));
-    task_deadline_close(task, &self->limit);
+    cancel_scope_close(task, &self->limit);
     TASK_RETURN(task_group_raise(&self->group));
     TASK_END();
 }

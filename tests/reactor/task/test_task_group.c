@@ -61,7 +61,7 @@ struct owner {
     int joined; /* what the join returned */
     int64_t joined_ns;
     bool limit_passed;
-    struct deadline limit;
+    struct cancel_scope limit;
     void (*on_end)(struct task_group *group, struct task *task);
     void (*release)(struct task_group *group, struct task *task);
 };
@@ -84,7 +84,7 @@ static int owner_step(struct task *task)
 
     TASK_BEGIN();
     if (self->limit_ns)
-        task_deadline_open(task, &self->limit, self->limit_ns);
+        cancel_scope_open(task, &self->limit, self->limit_ns);
     spawn_children(self);
     if (self->busy_ns)
         TASK_AWAIT(self->rc, task_sleep(task, self->busy_ns));
@@ -95,7 +95,7 @@ static int owner_step(struct task *task)
     if (self->shielded)
         task_unshield(task);
     if (self->limit_ns)
-        self->limit_passed = task_deadline_close(task, &self->limit);
+        self->limit_passed = cancel_scope_close(task, &self->limit);
     TASK_RETURN(0);
     TASK_END();
 }

@@ -19,8 +19,8 @@ TestSuite(task_limits, .init = fixture_open, .fini = fixture_close);
 struct limited {
     struct task task;
     struct frame frame;
-    struct deadline outer;
-    struct deadline inner;
+    struct cancel_scope outer;
+    struct cancel_scope inner;
     int64_t outer_ns;
     int64_t inner_ns;
     struct event never;
@@ -40,16 +40,16 @@ static int limited_step(struct task *task)
     struct limited *const self = container_of(task, struct limited, task);
 
     TASK_BEGIN();
-    task_deadline_open(task, &self->outer, self->outer_ns);
-    task_deadline_open(task, &self->inner, self->inner_ns);
+    cancel_scope_open(task, &self->outer, self->outer_ns);
+    cancel_scope_open(task, &self->inner, self->inner_ns);
     TASK_AWAIT(self->first, task_sleep(task, 50 * NS_PER_MS));
     self->first_ns = loop.now_ns;
     TASK_AWAIT(self->second, task_sleep(task, NS_PER_MS));
     self->second_ns = loop.now_ns;
-    self->inner_passed = task_deadline_close(task, &self->inner);
+    self->inner_passed = cancel_scope_close(task, &self->inner);
     TASK_AWAIT(self->third, event_wait(task, &self->never));
     self->third_ns = loop.now_ns;
-    self->outer_passed = task_deadline_close(task, &self->outer);
+    self->outer_passed = cancel_scope_close(task, &self->outer);
     TASK_AWAIT(self->rc, task_sleep(task, 50 * NS_PER_MS));
     TASK_RETURN(self->rc);
     TASK_END();
@@ -86,9 +86,9 @@ struct setter {
     struct task task;
     struct frame frame;
     int64_t limit_ns;
-    struct deadline limit;
-    struct deadline own;
-    struct deadline *aside;
+    struct cancel_scope limit;
+    struct cancel_scope own;
+    struct cancel_scope *aside;
     int first, second, third;
     int64_t second_ns, third_ns;
     bool limit_passed;
@@ -99,17 +99,17 @@ static int setter_step(struct task *task)
     struct setter *const self = container_of(task, struct setter, task);
 
     TASK_BEGIN();
-    task_deadline_open(task, &self->limit, self->limit_ns);
+    cancel_scope_open(task, &self->limit, self->limit_ns);
     self->aside = task_deadlines_set_aside(task);
     TASK_AWAIT(self->first, task_sleep(task, 15 * NS_PER_MS));
-    task_deadline_open(task, &self->own, 2 * NS_PER_MS);
+    cancel_scope_open(task, &self->own, 2 * NS_PER_MS);
     TASK_AWAIT(self->second, task_sleep(task, 50 * NS_PER_MS));
     self->second_ns = loop.now_ns;
-    (void)task_deadline_close(task, &self->own);
+    (void)cancel_scope_close(task, &self->own);
     task_deadlines_restore(task, self->aside);
     TASK_AWAIT(self->third, task_sleep(task, 50 * NS_PER_MS));
     self->third_ns = loop.now_ns;
-    self->limit_passed = task_deadline_close(task, &self->limit);
+    self->limit_passed = cancel_scope_close(task, &self->limit);
     TASK_END();
 }
 
@@ -149,7 +149,7 @@ Test(task_limits, nested_deadlines_the_nearest_wins)
 struct rearming {
     struct task task;
     struct frame frame;
-    struct deadline deadline;
+    struct cancel_scope deadline;
     struct event event;
     int rc;
 };
@@ -159,10 +159,10 @@ static int rearming_step(struct task *task)
     struct rearming *const self = container_of(task, struct rearming, task);
 
     TASK_BEGIN();
-    task_deadline_open(task, &self->deadline, 20 * NS_PER_MS);
+    cancel_scope_open(task, &self->deadline, 20 * NS_PER_MS);
     TASK_AWAIT(self->rc, task_sleep(task, 5 * NS_PER_MS));
     TASK_AWAIT(self->rc, event_wait(task, &self->event));
-    (void)task_deadline_close(task, &self->deadline);
+    (void)cancel_scope_close(task, &self->deadline);
     TASK_RETURN(self->rc);
     TASK_END();
 }
@@ -181,8 +181,8 @@ Test(task_limits, after_a_sleep_the_deadline_around_it_still_counts)
 
 static int forgets_to_close(struct task *task)
 {
-    static struct deadline deadline;
-    task_deadline_open(task, &deadline, NS_PER_SECOND);
+    static struct cancel_scope deadline;
+    cancel_scope_open(task, &deadline, NS_PER_SECOND);
     return 0;
 }
 
@@ -198,15 +198,15 @@ Test(task_limits, ending_inside_a_deadline_is_a_bug, .signal = SIGABRT)
 Test(task_limits, setting_a_limit_keeps_a_wake_up_that_is_under_way)
 {
     struct event event;
-    struct deadline deadline;
+    struct cancel_scope deadline;
     struct actor actor = {.call = actor_waits, .object = &event};
 
     event_init(&event);
     actor_start(&actor, "waiter");
     fixture_settle();
     event_set(&event);
-    task_deadline_open(&actor.task, &deadline, NS_PER_SECOND);
-    (void)task_deadline_close(&actor.task, &deadline);
+    cancel_scope_open(&actor.task, &deadline, NS_PER_SECOND);
+    (void)cancel_scope_close(&actor.task, &deadline);
     fixture_settle();
     cr_assert(actor_ended(&actor, 0));
 }
@@ -386,7 +386,7 @@ struct walker {
     struct task task;
     struct frame frame;
     uint64_t random;
-    struct deadline deadlines[WALK_DEPTH];
+    struct cancel_scope deadlines[WALK_DEPTH];
     unsigned depth;
     unsigned shields;
     unsigned i;
@@ -414,9 +414,9 @@ static void walk_on(struct walker *walker)
     if (choice < 2 && walker->depth < WALK_DEPTH) {
         int64_t duration_ns = walk_duration_ns(&walker->random);
         walker->at_ns[walker->depth] = loop.now_ns + duration_ns;
-        task_deadline_open(&walker->task, &walker->deadlines[walker->depth++], duration_ns);
+        cancel_scope_open(&walker->task, &walker->deadlines[walker->depth++], duration_ns);
     } else if (choice == 2 && walker->depth > 0) {
-        (void)task_deadline_close(&walker->task, &walker->deadlines[--walker->depth]);
+        (void)cancel_scope_close(&walker->task, &walker->deadlines[--walker->depth]);
     } else if (choice == 3 && walker->shields < 2) {
         walker->shields++;
         task_shield(&walker->task);
@@ -429,7 +429,7 @@ static void walk_on(struct walker *walker)
 static void walk_home(struct walker *walker)
 {
     while (walker->depth > 0)
-        (void)task_deadline_close(&walker->task, &walker->deadlines[--walker->depth]);
+        (void)cancel_scope_close(&walker->task, &walker->deadlines[--walker->depth]);
     while (walker->shields-- > 0)
         task_unshield(&walker->task);
 }

@@ -37,7 +37,7 @@ struct node {
     unsigned alive; /* children that have not ended */
     int first_failure;
     bool limited;
-    struct deadline limit;
+    struct cancel_scope limit;
     bool shielded;
     int joined;
 };
@@ -170,7 +170,7 @@ static int node_step(struct task *task)
     if (may_own(self)) {
         self->limited = chance(4) == 0;
         if (self->limited)
-            task_deadline_open(task, &self->limit, random_duration_ns());
+            cancel_scope_open(task, &self->limit, random_duration_ns());
         open_group(self);
         self->sleep_ns = random_duration_ns();
         if (chance(2))
@@ -183,7 +183,7 @@ static int node_step(struct task *task)
         if (self->shielded)
             task_unshield(task);
         if (self->limited)
-            (void)task_deadline_close(task, &self->limit);
+            (void)cancel_scope_close(task, &self->limit);
     }
     if (self->owner && chance(8) == 0)
         spawn_node(self->owner);
