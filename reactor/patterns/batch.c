@@ -121,6 +121,14 @@ static void refuse(struct batch *batch)
     }
 }
 
+/* What callers without an answer of their own are given. A batch that went down with its task was
+ * not cancelled by its callers, and must not look so. */
+static int result_of(const struct batch *batch)
+{
+    bool torn_down = batch->rc == -ECANCELED && task_cancelled(&batch->task);
+    return torn_down ? -EPIPE : batch->rc;
+}
+
 int batch_step(struct task *task)
 {
     struct batch *const self = container_of(task, struct batch, task);
@@ -139,7 +147,7 @@ int batch_step(struct task *task)
             continue;
         begin(self);
         TASK_AWAIT(self->rc, self->make(task, self));
-        end(self, self->rc);
+        end(self, result_of(self));
     }
     refuse(self);
     TASK_RETURN(self->rc);

@@ -73,14 +73,14 @@ struct batch {
 void batch_init(struct batch *batch);
 
 /* The step of batch->task: runs batches until batch_close, then what is still gathered, and returns
- * 0. Cancelled, it ends with the batch that runs, and -ECANCELED; what is gathered is answered
- * -EPIPE. */
+ * 0. Cancelled, it ends with the batch that runs, and -ECANCELED; what that batch had not answered
+ * and what is gathered is answered -EPIPE. */
 int batch_step(struct task *task);
 
 /*
- * Makes `request` as part of a batch. Returns its answer; -EPIPE where it was not made, for the
- * batch was closed or its task has ended; -ECANCELED or -ETIMEDOUT: whether it was made is then not
- * known, unless it was still gathered. May suspend.
+ * Makes `request` as part of a batch. Returns its answer; -EPIPE if the batch was
+ * closed before, or its task was cancelled; -ECANCELED or -ETIMEDOUT of the asking task. Whether a
+ * request was made that was cut off in a batch that ran is not known. May suspend.
  */
 TASK_AWAITABLE int batch_ask(struct task *task, struct batch_item *self, struct batch *batch,
                              void *request);

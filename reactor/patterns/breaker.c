@@ -45,16 +45,25 @@ void breaker_release(struct breaker *breaker)
     breaker->board = NULL;
 }
 
+/* Whether the next caller is a probe. One that has not left after `open_ns` is waited for no longer,
+ * for its caller may have hung; should it come back before the next one does, its result counts. */
+static bool probe_due(const struct breaker *breaker, int64_t now_ns)
+{
+    int64_t lost_ns = time_after(breaker->probed_ns, breaker->policy->open_ns);
+    return now_ns >= breaker->probe_ns && (breaker->probes == 0 || now_ns > lost_ns);
+}
+
 int breaker_enter(struct breaker *breaker, struct breaker_pass *pass, int64_t now_ns)
 {
     assert(breaker->policy && "a breaker is initialised before it is entered");
     assert(!pass->breaker && "a pass is left before it is used again");
     if (breaker->tripped) {
-        if (breaker->probing || now_ns < breaker->probe_ns) {
+        if (!probe_due(breaker, now_ns)) {
             breaker->counts.refused++;
             return -EHOSTDOWN;
         }
-        breaker->probing = true;
+        breaker->probes++;
+        breaker->probed_ns = now_ns;
     }
     breaker->inside++;
     *pass = (struct breaker_pass){.breaker = breaker, .generation = breaker->generation};
@@ -65,6 +74,7 @@ static void trip(struct breaker *breaker, int64_t now_ns)
 {
     breaker->tripped = true;
     breaker->generation++;
+    breaker->probes = 0;
     breaker->counts.opened++;
     breaker->probe_ns = time_after(now_ns, breaker->policy->open_ns);
 }
@@ -73,6 +83,7 @@ static void mend(struct breaker *breaker)
 {
     breaker->tripped = false;
     breaker->generation++;
+    breaker->probes = 0;
     forget_failures(breaker);
 }
 
@@ -86,10 +97,10 @@ static void note_failure(struct breaker *breaker, int64_t now_ns)
         trip(breaker, now_ns);
 }
 
-/* While it is tripped, the only pass of this generation is the probe's. */
+/* While it is tripped, the only passes of this generation are probes. */
 static void probe_ended(struct breaker *breaker, int64_t now_ns, int result, bool failed)
 {
-    breaker->probing = false;
+    breaker->probes--;
     if (failed)
         trip(breaker, now_ns);
     else if (result != -ECANCELED)
@@ -147,7 +158,7 @@ static void describe_state(const struct breaker *breaker, int64_t now_ns, char *
         break;
     case BREAKER_HALF_OPEN:
         (void)snprintf(text, size, "half-open, %s",
-                       breaker->probing ? "probe under way" : "the next is the probe");
+                       breaker->probes ? "probe under way" : "the next is the probe");
         break;
     }
 }

@@ -18,7 +18,8 @@
  * Who was let through while it was closed and fails when it has long opened
  * says nothing new: such a result is counted and otherwise ignored. So is a
  * call that was cancelled, for that was the caller's doing; cancelled, a probe
- * leaves its place to the next.
+ * leaves its place to the next. A probe that is still out after `open_ns` holds
+ * nobody up: another caller is let through, and the first result decides.
  */
 #ifndef REACTOR_PATTERNS_BREAKER_H
 #define REACTOR_PATTERNS_BREAKER_H
@@ -62,10 +63,11 @@ struct breaker {
     struct breaker_board *board;
     struct breaker *next; /* on the board */
     bool tripped; /* open or half-open */
-    bool probing; /* the probe is under way */
+    unsigned probes; /* under way: one, unless one of them has hung */
     uint32_t generation; /* counts changes of `tripped`: older passes say nothing new */
     unsigned inside; /* passes not yet left */
     int64_t probe_ns; /* while tripped: from when a probe is let through */
+    int64_t probed_ns; /* when the latest probe was let through */
     unsigned next_failure; /* the oldest of the instants, to be replaced next */
     int64_t failures_ns[BREAKER_FAILURES_MAX]; /* as many as the policy counts; -1: none yet */
 };

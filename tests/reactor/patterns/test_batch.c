@@ -424,12 +424,23 @@ Test(batch, cancelled_it_ends_with_the_batch_that_runs_and_refuses_the_rest)
     task_cancel(&doubler.batch.task, loop.now_ns);
     fixture_settle();
     for (int i = 0; i < 8; i++)
-        cr_assert(actor_ended(&callers[i].actor, i < SIZE ? -ECANCELED : -EPIPE));
+        cr_assert(actor_ended(&callers[i].actor, -EPIPE), "nobody cancelled the callers");
     cr_assert_eq(batches, 1);
     cr_assert_eq(doubler.batch.task.result, -ECANCELED);
     start_caller(&late, 1);
     fixture_settle();
     cr_assert(actor_ended(&late.actor, -EPIPE));
+}
+
+Test(batch, a_batch_that_answers_that_it_was_cancelled_is_believed_while_its_task_lives)
+{
+    struct caller caller = {0};
+
+    answers_each = false;
+    whole_result = -ECANCELED;
+    start_caller(&caller, 1);
+    fixture_pass(10 * NS_PER_MS);
+    cr_assert(actor_ended(&caller.actor, -ECANCELED));
 }
 
 Test(batch, cancelled_while_it_gathers_it_refuses_what_is_gathered)

@@ -153,7 +153,7 @@ Test(breaker, half_open_it_lets_one_probe_through)
     trip_at(0);
     cr_assert_eq(breaker_enter(&breaker, &probe, policy.open_ns), 0);
     cr_assert_eq(breaker_enter(&breaker, &other, policy.open_ns), -EHOSTDOWN);
-    cr_assert_eq(breaker_enter(&breaker, &other, 10 * policy.open_ns), -EHOSTDOWN, "however long");
+    cr_assert_eq(breaker_enter(&breaker, &other, 2 * policy.open_ns), -EHOSTDOWN, "so long");
     breaker_leave(&probe, policy.open_ns, 0);
     cr_assert_eq(breaker_state(&breaker, policy.open_ns), BREAKER_CLOSED);
     cr_assert_eq(call(policy.open_ns, 0), 0);
@@ -184,6 +184,34 @@ Test(breaker, a_cancelled_probe_leaves_its_place_to_the_next)
     cr_assert_eq(breaker_state(&breaker, policy.open_ns), BREAKER_HALF_OPEN);
     cr_assert_eq(call(policy.open_ns, 0), 0);
     cr_assert_eq(breaker_state(&breaker, policy.open_ns), BREAKER_CLOSED);
+}
+
+Test(breaker, a_probe_that_never_leaves_does_not_refuse_everybody_for_ever)
+{
+    struct breaker_pass hung = {.breaker = NULL};
+    int64_t lost_ns = 2 * policy.open_ns + 1;
+
+    trip_at(0);
+    cr_assert_eq(breaker_enter(&breaker, &hung, policy.open_ns), 0);
+    cr_assert_eq(call(lost_ns - 1, 0), -EHOSTDOWN);
+    cr_assert_eq(call(lost_ns, 0), 0, "the next probe");
+    cr_assert_eq(breaker_state(&breaker, lost_ns), BREAKER_CLOSED);
+    breaker_leave(&hung, lost_ns, -EIO);
+    cr_assert_eq(breaker_state(&breaker, lost_ns), BREAKER_CLOSED, "it comes too late");
+}
+
+Test(breaker, a_slow_probe_decides_if_it_is_the_first_to_come_back)
+{
+    struct breaker_pass slow = {.breaker = NULL}, next = {.breaker = NULL};
+    int64_t late_ns = 3 * policy.open_ns;
+
+    trip_at(0);
+    breaker_enter(&breaker, &slow, policy.open_ns);
+    cr_assert_eq(breaker_enter(&breaker, &next, late_ns), 0);
+    breaker_leave(&slow, late_ns, 0);
+    cr_assert_eq(breaker_state(&breaker, late_ns), BREAKER_CLOSED);
+    breaker_leave(&next, late_ns, -EIO);
+    cr_assert_eq(breaker_state(&breaker, late_ns), BREAKER_CLOSED);
 }
 
 Test(breaker, results_of_earlier_callers_decide_nothing)
@@ -444,7 +472,8 @@ struct model {
     int64_t now_ns;
     int64_t opened_ns; /* -1: it is closed */
     unsigned stretch; /* counts openings and closings */
-    bool probing;
+    unsigned probes;
+    int64_t probed_ns;
     int64_t failures_ns[MODEL_ROUNDS];
     unsigned failures;
     struct breaker_counts counts;
@@ -458,6 +487,7 @@ static void model_open(struct model *model)
     model->opened_ns = model->now_ns;
     model->counts.opened++;
     model->stretch++;
+    model->probes = 0;
 }
 
 static void model_fail(struct model *model)
@@ -476,8 +506,8 @@ static void model_leave(struct model *model, unsigned who, int result)
     model->counts.failed += result < 0 && result != -ECANCELED;
     if (model->stretches[who] != model->stretch)
         return;
-    bool was_probe = model->probing;
-    model->probing = false;
+    bool was_probe = model->probes > 0;
+    model->probes -= was_probe;
     if (result == -EIO && was_probe)
         model_open(model);
     else if (result == -EIO)
@@ -487,6 +517,7 @@ static void model_leave(struct model *model, unsigned who, int result)
     model->opened_ns = -1;
     model->failures = 0;
     model->stretch++;
+    model->probes = 0;
 }
 
 /* What breaker_enter should say. */
@@ -495,8 +526,10 @@ static int model_enter(struct model *model, unsigned who)
     model->stretches[who] = model->stretch;
     if (model->opened_ns < 0)
         return 0;
-    if (!model->probing && model->now_ns >= model->opened_ns + model->policy.open_ns) {
-        model->probing = true;
+    bool waits = model->probes && model->now_ns <= model->probed_ns + model->policy.open_ns;
+    if (!waits && model->now_ns >= model->opened_ns + model->policy.open_ns) {
+        model->probes++;
+        model->probed_ns = model->now_ns;
         return 0;
     }
     model->counts.refused++;
