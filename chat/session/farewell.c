@@ -15,7 +15,8 @@ static int farewell_step(struct task *task)
     struct farewell *const self = container_of(task, struct farewell, task);
 
     TASK_BEGIN();
-    self->finish = (struct stream_finish){.linger_ns = STREAM_LINGER_NS};
+    self->finish =
+        (struct stream_finish){.linger_ns = STREAM_LINGER_NS, .limit_ns = STREAM_FINISH_NS};
     task_shield(task);
     TASK_AWAIT(self->rc, stream_finish(task, &self->finish, &self->stream));
     task_unshield(task);

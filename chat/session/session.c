@@ -181,8 +181,20 @@ static size_t read_size(const struct session *self)
 static void compose_answers(struct session *self)
 {
     const uint32_t *unread = &self->client.stream.outbox.waiting_bytes[OUTBOX_ANSWER];
+    if (self->client.stream.error)
+        answer_release(&self->client); /* nobody gets the rest */
     while (*unread < CHAT_UNREAD_BYTES && answer_next(&self->client))
         continue;
+}
+
+/* Waits until most of the answers were sent. A connection that takes no more ends the session only
+ * once its input is read: the client's last words may still be there. */
+static int drain_answers(struct task *task, struct session *self)
+{
+    struct stream *stream = &self->client.stream;
+    int rc = stream_drain(task, stream, CHAT_UNREAD_BYTES / 2);
+    bool lost = rc < 0 && rc != TASK_PENDING && rc != -ECANCELED && stream->error;
+    return lost ? 0 : rc;
 }
 
 /* Begins to wait for the client: for as long as it may be silent. */
@@ -195,12 +207,13 @@ static void open_idle(struct session *self)
                       self->client.interrupted ? SESSION_MARK_NS : idle_ns);
 }
 
-/* Finds out what the result of a wait means for the session. */
-static void judge_wait(struct session *self)
+/* Finds out what the result of a wait means for the session. The connection's own error may be
+ * -ETIMEDOUT too (keep-alive): only the session's deadline makes it idle. */
+static void judge_wait(struct session *self, bool idle)
 {
     if (self->rc >= 0 || self->client.end)
         return;
-    if (self->rc == -ETIMEDOUT)
+    if (self->rc == -ETIMEDOUT && idle)
         self->client.end = CLIENT_IDLE;
     else if (self->rc == -ECANCELED)
         self->client.end = CLIENT_SHUTDOWN;
@@ -210,12 +223,12 @@ static void judge_wait(struct session *self)
 
 static void close_idle(struct session *self)
 {
-    (void)cancel_scope_close(&self->task, &self->reading.idle); /* self->rc says it too */
-    if (self->rc == -ETIMEDOUT && self->client.interrupted) {
+    bool idle = cancel_scope_close(&self->task, &self->reading.idle);
+    if (self->rc == -ETIMEDOUT && idle && self->client.interrupted) {
         tell_how_to_leave(self);
         return;
     }
-    judge_wait(self);
+    judge_wait(self, idle);
 }
 
 /* What a read came to: bytes, or the end of the input. */
@@ -277,7 +290,8 @@ static void say_farewell(struct session *self)
     client_go(client);
     answer_release(client);
     buffer_release(&self->reading.partial, self->task.loop->sys);
-    self->finish = (struct stream_finish){.linger_ns = shutdown ? TIME_NEVER : STREAM_LINGER_NS};
+    self->finish = (struct stream_finish){.linger_ns = shutdown ? TIME_NEVER : STREAM_LINGER_NS,
+                                          .limit_ns = shutdown ? 0 : STREAM_FINISH_NS};
 }
 
 /* The farewell is over, or was cut short. */
@@ -303,7 +317,7 @@ static int session_step(struct task *task)
         /* Who doesn't read its answers is not read either. */
         compose_answers(self);
         open_idle(self);
-        TASK_AWAIT(self->rc, stream_drain(task, &self->client.stream, CHAT_UNREAD_BYTES / 2));
+        TASK_AWAIT(self->rc, drain_answers(task, self));
         close_idle(self);
         if (self->client.end || self->client.answer)
             continue;
@@ -311,7 +325,7 @@ static int session_step(struct task *task)
         /* Who is above its rate is read more slowly. */
         if (ahead_ns(self) > 0) {
             TASK_AWAIT(self->rc, task_sleep(task, ahead_ns(self)));
-            judge_wait(self);
+            judge_wait(self, false);
             continue;
         }
         if (take_event(self))

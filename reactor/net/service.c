@@ -17,6 +17,7 @@ static int connection_step(struct task *task)
     TASK_BEGIN();
     TASK_AWAIT(self->result, connection_of(task)->service->step(task));
     self->finish.linger_ns = STREAM_LINGER_NS;
+    self->finish.limit_ns = STREAM_FINISH_NS;
     task_shield(task);
     TASK_AWAIT(self->rc, stream_finish(task, &self->finish, &connection_of(task)->stream));
     task_unshield(task);

@@ -79,11 +79,29 @@ void stream_fail(struct stream *stream, int error)
 {
     if (!stream->error)
         stream->error = (int16_t)error;
+    stream->flags |= STREAM_ENDED;
     outbox_kill(&stream->outbox, stream->fanout);
     wait_list_wake_all(&stream->waiting);
 }
 
 /* Writing. */
+
+/* The kernel sends no more. What the peer said before may still be there, its reason for leaving
+ * for example, so reading goes on until the kernel reports the end. */
+static void fail_sending(struct stream *stream, int error)
+{
+    if (!stream->error)
+        stream->error = (int16_t)error;
+    stream->descriptor.ready |= SYS_HANGUP; /* a short read proves nothing from now on */
+    outbox_kill(&stream->outbox, stream->fanout);
+    wait_list_wake_all(&stream->waiting);
+}
+
+/* Whether a send that failed with `error` says nothing about the peer. */
+static bool ran_out(int error)
+{
+    return error == -ENOMEM || error == -ENOBUFS;
+}
 
 static ssize_t send_plan(struct stream *stream, const struct send_plan *plan)
 {
@@ -105,8 +123,12 @@ static bool account(struct stream *stream, const struct send_plan *plan, ssize_t
         stream->descriptor.ready &= ~(uint32_t)SYS_WRITABLE;
         return false;
     }
-    if (rc < 0 || sent < 0) {
+    if (rc < 0 || ran_out((int)sent)) {
         stream_fail(stream, rc < 0 ? rc : (int)sent);
+        return false;
+    }
+    if (sent < 0) {
+        fail_sending(stream, (int)sent);
         return false;
     }
     return !plan->whole || (size_t)sent < plan->bytes;
@@ -182,7 +204,7 @@ int stream_drain(struct task *task, struct stream *stream, size_t low_bytes)
 /* No more comes: the input has ended, or the connection is lost. */
 static bool is_over(const struct stream *stream)
 {
-    return stream->error || (stream->flags & STREAM_ENDED);
+    return stream->flags & STREAM_ENDED;
 }
 
 /* Whether there may be something to read. */
@@ -267,6 +289,8 @@ static int wait_input(struct task *task, struct stream *stream, bool ready)
 
 int stream_fill(struct task *task, struct stream *stream, size_t size)
 {
+    assert(size > 0 && "a read of nothing would look like the end of the input");
+    assert(size <= STREAM_READ_BYTES && "a read stays within the budget of a turn");
     buffer_scrub(&stream->input);
     if (buffer_length(&stream->input) == 0)
         read_more(task, stream, size);
@@ -290,14 +314,28 @@ struct line_found {
     size_t taken; /* with its newline; 0: it isn't complete */
 };
 
-/* Looks no further than the end of the longest line: a text of `max` bytes, CR and LF. */
-static struct line_found find_line(const struct stream *stream, size_t max)
+/* Drops what has come of a line that was too long. */
+static void skip_line(struct stream *stream)
 {
+    size_t length = buffer_length(&stream->input);
+    const char *data = buffer_data(&stream->input);
+    const char *newline = length ? memchr(data, '\n', length) : NULL;
+    if (newline)
+        stream->flags &= (uint8_t)~STREAM_SKIPPING;
+    buffer_consume(&stream->input, newline ? (size_t)(newline - data) + 1 : length);
+}
+
+/* Looks no further than the end of the longest line: a text of `max` bytes, CR and LF. */
+static struct line_found find_line(struct stream *stream, size_t max)
+{
+    if (stream->flags & STREAM_SKIPPING)
+        skip_line(stream);
     size_t length = buffer_length(&stream->input);
     size_t window = length < max + 2 ? length : max + 2;
     const char *data = buffer_data(&stream->input);
     const char *newline = window ? memchr(data, '\n', window) : NULL;
-    if (!newline && window < max + 2 && !(stream->flags & STREAM_ENDED))
+    bool last = (stream->flags & STREAM_ENDED) && !stream->error; /* what is cut off is no line */
+    if (!newline && window < max + 2 && !last)
         return (struct line_found){0};
     if (!newline)
         return (struct line_found){.size = length, .taken = length};
@@ -335,7 +373,10 @@ int stream_read_line(struct task *task, struct stream *stream, size_t max, char 
     if (rc <= 0)
         return rc;
     *size = found.size;
-    return found.size <= max ? take_line(stream, found, line) : -EMSGSIZE;
+    if (found.size <= max)
+        return take_line(stream, found, line);
+    stream->flags |= STREAM_SKIPPING;
+    return -EMSGSIZE;
 }
 
 /* Ending. */
@@ -370,7 +411,7 @@ static bool finished(const struct stream *stream)
         return true;
     if (!(stream->flags & STREAM_SHUT))
         return false;
-    return (stream->flags & STREAM_ENDED) || sys->unsent(sys, stream->descriptor.fd) <= 0;
+    return (stream->flags & STREAM_ENDED) || sys->unsent(sys, stream->descriptor.fd) == 0;
 }
 
 static void shut_when_sent(struct stream *stream)
@@ -390,7 +431,9 @@ static bool acknowledged(struct stream_finish *self, const struct stream *stream
 {
     struct sys *sys = sys_of(stream);
     int before = self->unsent_bytes;
-    self->unsent_bytes = sys->unsent(sys, stream->descriptor.fd);
+    int unsent = sys->unsent(sys, stream->descriptor.fd);
+    if (unsent >= 0) /* else nothing is known: no progress, and not the end */
+        self->unsent_bytes = unsent;
     return self->unsent_bytes < before;
 }
 
@@ -400,18 +443,19 @@ static bool still_moving(struct stream_finish *self, int64_t now_ns, bool moved)
     if (moved) {
         self->moved_ns = now_ns;
         self->pause_ns = FINISH_PAUSE_NS;
-        return true;
-    }
-    if (self->pause_ns < FINISH_PAUSE_MAX_NS)
+    } else if (self->pause_ns < FINISH_PAUSE_MAX_NS) {
         self->pause_ns *= 2;
-    return now_ns < time_after(self->moved_ns, self->linger_ns);
+    }
+    bool in_time = self->limit_ns == 0 || now_ns < time_after(self->begun_ns, self->limit_ns);
+    return in_time && now_ns < time_after(self->moved_ns, self->linger_ns);
 }
 
 int stream_finish(struct task *task, struct stream_finish *const self, struct stream *stream)
 {
     TASK_BEGIN();
     self->pause_ns = FINISH_PAUSE_NS;
-    self->moved_ns = task->loop->now_ns;
+    self->begun_ns = task->loop->now_ns;
+    self->moved_ns = self->begun_ns;
     while (shut_when_sent(stream), !finished(stream)) {
         cancel_scope_open(task, &self->deadline, self->pause_ns);
         TASK_AWAIT(self->rc, stir(task, stream));

@@ -8,8 +8,10 @@
  * task that must not run ahead of its reader awaits stream_drain. An idle stream
  * has no buffer in either direction.
  *
- * The connection's first error is kept: later reads return it, what was still to
- * be sent is dropped. A hang-up wakes whoever waits.
+ * The connection's first error is kept, and what was still to be sent is dropped.
+ * After a send that failed, reads go on: what the peer said before it left is
+ * still in the kernel. At the end of that they return the error. A hang-up wakes
+ * every task that waits.
  */
 #ifndef REACTOR_NET_STREAM_H
 #define REACTOR_NET_STREAM_H
@@ -20,14 +22,17 @@
 /* The most that is read at once, and so the most that is read and not consumed. */
 #define STREAM_READ_BYTES ((size_t)16 * 1024)
 
-/* How long stream_finish waits for a peer that doesn't move. */
+/* How long stream_finish waits for a peer that takes nothing, and how long in all: a peer that takes
+ * a byte now and then must not hold a connection for ever. */
 #define STREAM_LINGER_NS (2 * NS_PER_SECOND)
+#define STREAM_FINISH_NS (30 * NS_PER_SECOND)
 
 enum stream_flag {
-    STREAM_ENDED = 1, /* the peer sends no more */
+    STREAM_ENDED = 1, /* no more input comes: the peer has ended, or the connection is lost */
     STREAM_SHUT = 2, /* we send no more */
     STREAM_PROGRESS = 4, /* something was sent, or the peer closed; cleared by who watches it */
-    STREAM_DRAINING = 8 /* somebody waits for the outbox to be sent */
+    STREAM_DRAINING = 8, /* somebody waits for the outbox to be sent */
+    STREAM_SKIPPING = 16 /* the rest of a line that was too long is dropped as it comes */
 };
 
 struct stream {
@@ -57,7 +62,7 @@ void stream_close(struct stream *stream);
 
 /* Reading. The awaits return -ECANCELED or -ETIMEDOUT too, and have then taken nothing. */
 
-/* Waits until there is input that was not consumed, reading at most `size` bytes (up to
+/* Waits until there is input that was not consumed, reading at most `size` bytes (1 to
  * STREAM_READ_BYTES) if there is none. Returns 1, 0 at the end of the input, or the connection's
  * -errno (-ENOMEM where there was no memory to read into). May suspend. */
 TASK_AWAITABLE int stream_fill(struct task *task, struct stream *stream, size_t size);
@@ -71,8 +76,9 @@ void stream_consume(struct stream *stream, size_t size);
 /*
  * Reads a line of at most `max` bytes, its LF or CR LF cut off and a NUL put in its place. Returns
  * 1 with *line and *size, which are valid until the next await; 0 at the end of the input (a last
- * line without a newline was returned before); -EMSGSIZE where the line is longer than `max` (less
- * than STREAM_READ_BYTES), or the connection's -errno. May suspend.
+ * line without a newline was returned before); -EMSGSIZE if the line is longer than `max` (less than
+ * STREAM_READ_BYTES): the next stream_read_line drops that line to its end and reads the one after
+ * it; or the connection's -errno. May suspend.
  */
 TASK_AWAITABLE int stream_read_line(struct task *task, struct stream *stream, size_t max,
                                     char **line, size_t *size);
@@ -93,13 +99,15 @@ TASK_AWAITABLE int stream_drain(struct task *task, struct stream *stream, size_t
  * return it, nothing more is sent. The first error stays. */
 void stream_fail(struct stream *stream, int error);
 
-/* The frame of stream_finish; zero all but `linger_ns`. */
+/* The frame of stream_finish; zero all but `linger_ns` and `limit_ns`. */
 struct stream_finish {
     struct frame frame;
     int rc;
     int unsent_bytes; /* at the last look */
     uint32_t pause_ns; /* until the next look at what is unacknowledged */
     int64_t linger_ns; /* how long without progress is too long; TIME_NEVER: until cancelled */
+    int64_t limit_ns; /* how long in all is too long; 0: no limit */
+    int64_t begun_ns;
     int64_t moved_ns; /* when there last was progress */
     struct cancel_scope deadline;
 };
@@ -108,8 +116,8 @@ struct stream_finish {
  * Ends a connection so that what was sent arrives: sends all that is owed, shuts down, reads and
  * drops what still comes, and returns when the peer closed or acknowledged everything. A close()
  * alone with input unread would make the kernel throw away what it has accepted, tcp(7). Needs no
- * memory. Returns 0, -ETIMEDOUT after `linger_ns` in which the peer took nothing, the connection's
- * -errno, or -ECANCELED.
+ * memory. Returns 0, -ETIMEDOUT after `linger_ns` in which the peer took nothing or after `limit_ns`
+ * in all, the connection's -errno, or -ECANCELED.
  * The stream must still be closed. May suspend.
  */
 TASK_AWAITABLE int stream_finish(struct task *task, struct stream_finish *self,

@@ -14,10 +14,12 @@ void iterate_init(struct iterator *iterator,
     *iterator = (struct iterator){.next = next, .close = close, .state = ITERATING};
 }
 
-/* A wait that was cut short: what it waited for may still come. */
-static bool cut_short(int rc)
+/* Whether the wait was cut short: what it waited for may still come. A source's own error may be
+ * -ETIMEDOUT too, a connection's for example: that is its end. */
+static bool cut_short(const struct task *task, int rc)
 {
-    return rc == TASK_PENDING || rc == -ECANCELED || rc == -ETIMEDOUT;
+    return rc == TASK_PENDING || (rc == -ECANCELED && task_cancelled(task)) ||
+           (rc == -ETIMEDOUT && task_expired(task));
 }
 
 int iterate_next(struct task *task, struct iterator *iterator)
@@ -28,7 +30,7 @@ int iterate_next(struct task *task, struct iterator *iterator)
         return iterator->end;
     int rc = iterator->next(task, iterator);
     assert(rc <= 1 && "a source answers 1, 0 or -errno");
-    if (rc != 1 && !cut_short(rc)) {
+    if (rc != 1 && !cut_short(task, rc)) {
         iterator->state = AT_END;
         iterator->end = rc;
     }

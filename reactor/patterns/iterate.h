@@ -51,8 +51,9 @@ void iterate_init(struct iterator *iterator,
                   int (*close)(struct task *task, struct iterator *iterator));
 
 /* The next item. Returns 1 with it in iterator->item, 0 at the end, or the source's -errno: both
- * again each time. -ECANCELED and -ETIMEDOUT end nothing and have taken nothing: behind a time-out
- * the next item may be asked for again. May suspend. */
+ * again each time. A cancel of the task (-ECANCELED) or an open deadline that has passed
+ * (-ETIMEDOUT) ends nothing and has taken nothing: after a time-out the next item may be asked for
+ * again. May suspend. */
 TASK_AWAITABLE int iterate_next(struct task *task, struct iterator *iterator);
 
 /* Gives back what the iterator and those it draws from hold. Once, wherever the iteration stands;

@@ -16,14 +16,11 @@ static int take_error(struct sim_socket *socket)
     return -error;
 }
 
-/* After these errors a connection is dead. The kernel tells of them after all that had arrived, so
- * nothing of that is left either. */
+/* After these errors a connection is dead; what had arrived before can still be read. */
 static void suffer(struct sim_socket *socket, int fault)
 {
-    if (fault != -ECONNRESET && fault != -EPIPE && fault != -ETIMEDOUT)
-        return;
-    sim_wire_reset(socket, 0);
-    sim_bytes_clear(&socket->arrived);
+    if (fault == -ECONNRESET || fault == -EPIPE || fault == -ETIMEDOUT)
+        sim_wire_reset(socket, 0);
 }
 
 uint32_t sim_socket_ready(struct sim_socket *socket)
@@ -80,6 +77,7 @@ static ssize_t door_receive(struct sys *sys, int fd, void *buffer, size_t size)
     int fault = sim_enter(sim, SIM_RECEIVE);
     if (fault < 0) {
         suffer(socket, fault);
+        sim_bytes_clear(&socket->arrived); /* a read fails only after all that had arrived */
         return fault;
     }
     if (socket->arrived.size)

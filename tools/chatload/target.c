@@ -68,11 +68,10 @@ int target_step(struct task *task)
         TASK_AWAIT(self->rc,
                    stream_read_line(task, &self->output, LINE_BYTES, &self->line, &self->size));
         if (self->rc == -EMSGSIZE)
-            stream_consume(&self->output, LINE_BYTES);
-        else if (self->rc <= 0)
+            continue;
+        if (self->rc <= 0)
             break;
-        else
-            hear_line(self);
+        hear_line(self);
     }
     if (self->rc != -ECANCELED)
         tell_end(self);

@@ -317,6 +317,40 @@ Test(stream_finish, a_slow_reader_that_moves_is_not_cut)
     close_ann();
 }
 
+/* A peer that takes a byte a second must not hold a connection for ever. */
+Test(stream_finish, a_peer_that_moves_is_let_go_after_the_limit)
+{
+    sim_peer_stall(ann.peer);
+    write_bytes(SENT_BYTES);
+    start_ender();
+    ender.finish.limit_ns = STREAM_FINISH_NS;
+    for (int i = 0; i < 60 && !task_ended(&ender.task); i++) {
+        (void)take(16);
+        fixture_pass(NS_PER_SECOND);
+    }
+    cr_assert(ended(-ETIMEDOUT));
+    cr_assert_geq(took_ns(), STREAM_FINISH_NS);
+    cr_assert_leq(took_ns(), STREAM_FINISH_NS + NS_PER_SECOND);
+    close_ann();
+}
+
+Test(stream_finish, what_the_kernel_does_not_tell_is_not_acknowledged)
+{
+    static int errors[1000];
+    for (size_t i = 0; i < 1000; i++)
+        errors[i] = -EINVAL;
+    sim_peer_stall(ann.peer);
+    write_bytes(SENT_BYTES);
+    sim_answer(sim, SIM_UNSENT, errors, 1000);
+    start_ender();
+    fixture_pass(STREAM_LINGER_NS / 2);
+    cr_assert_not(task_ended(&ender.task));
+    fixture_pass(STREAM_LINGER_NS);
+    cr_assert(ended(-ETIMEDOUT));
+    cr_assert_leq(took_ns(), STREAM_LINGER_NS + 200 * NS_PER_MS);
+    close_ann();
+}
+
 Test(stream_finish, it_ends_at_a_cancel)
 {
     sim_peer_stall(ann.peer);

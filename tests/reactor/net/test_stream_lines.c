@@ -46,7 +46,7 @@ static int reader_step(struct task *task)
         TASK_AWAIT(self->rc,
                    stream_read_line(task, &ann.stream, self->max, &self->line, &self->size));
         note(self);
-    } while (self->rc == 1);
+    } while (self->rc == 1 || self->rc == -EMSGSIZE);
     TASK_END();
 }
 
@@ -127,13 +127,13 @@ Test(stream_lines, a_line_of_max_bytes_is_read_and_a_longer_one_is_not)
     MUST_READ(5, "hello\n", "hello|<0>");
     MUST_READ(5, "hello\r\n", "hello|<0>");
     MUST_READ(5, "hello", "hello|<0>");
-    MUST_READ(5, "hello!\n", "<-90>");
-    MUST_READ(5, "hello!\r\n", "<-90>");
-    MUST_READ(5, "hello!", "<-90>");
-    MUST_READ(5, "hello\r!\n", "<-90>");
-    MUST_READ(5, "hello\r\r\n", "<-90>");
+    MUST_READ(5, "hello!\n", "<-90><0>");
+    MUST_READ(5, "hello!\r\n", "<-90><0>");
+    MUST_READ(5, "hello!", "<-90><0>");
+    MUST_READ(5, "hello\r!\n", "<-90><0>");
+    MUST_READ(5, "hello\r\r\n", "<-90><0>");
     MUST_READ(0, "\n\r\n", "||<0>");
-    MUST_READ(0, "a\n", "<-90>");
+    MUST_READ(0, "a\n", "<-90><0>");
 }
 
 Test(stream_lines, a_line_that_is_too_long_is_found_before_its_end)
@@ -141,11 +141,29 @@ Test(stream_lines, a_line_that_is_too_long_is_found_before_its_end)
     start_reader(5);
     sim_peer_say(ann.peer, "hello!!");
     fixture_settle();
-    cr_assert(task_ended(&reader.task));
     cr_assert_str_eq(reader.log, "<-90>");
-    start_reader(5);
+    cr_assert_not(task_ended(&reader.task), "it waits for the end of that line");
+    sim_peer_say(ann.peer, "!!\nbye\n");
+    sim_peer_shutdown(ann.peer);
     fixture_settle();
-    cr_assert_str_eq(reader.log, "<-90>", "and stays so");
+    cr_assert_str_eq(reader.log, "<-90>bye|<0>");
+}
+
+Test(stream_lines, a_line_without_end_is_refused_once_and_costs_one_read)
+{
+    static char text[20 * STREAM_READ_BYTES];
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\n';
+    start_reader(100);
+    sim_peer_send(ann.peer, text, sizeof(text));
+    fixture_settle();
+    cr_assert_str_eq(reader.log, "<-90>");
+    cr_assert_eq(sim_peer_unsent(ann.peer), 0);
+    cr_assert_null(ann.stream.input.block, "what is skipped is not kept");
+    sim_peer_say(ann.peer, "next\n");
+    sim_peer_shutdown(ann.peer);
+    fixture_settle();
+    cr_assert_str_eq(reader.log, "<-90>next|<0>");
 }
 
 Test(stream_lines, the_longest_line_that_fits_a_read)
@@ -159,7 +177,7 @@ Test(stream_lines, the_longest_line_that_fits_a_read)
     memcpy(expected + max, "|<0>", 5);
     must_read(max, text, max + 2, expected);
     memcpy(text + max, "x\n", 3);
-    must_read(max, text, max + 2, "<-90>");
+    must_read(max, text, max + 2, "<-90><0>");
 }
 
 /* --- against a model, for every way of cutting --- */
@@ -177,12 +195,12 @@ static void model(const char *text, size_t max, char expected[static MODEL_BYTES
         if (newline && size > 0 && text[size - 1] == '\r')
             size--;
         if (size > max) {
-            (void)snprintf(expected, (size_t)(end - expected), "<%d>", -EMSGSIZE);
-            return;
+            expected += snprintf(expected, (size_t)(end - expected), "<%d>", -EMSGSIZE);
+        } else {
+            memcpy(expected, text, size);
+            expected[size] = '|';
+            expected += size + 1;
         }
-        memcpy(expected, text, size);
-        expected[size] = '|';
-        expected += size + 1;
         text = next;
     }
     (void)snprintf(expected, (size_t)(end - expected), "<0>");

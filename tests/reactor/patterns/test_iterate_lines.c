@@ -119,3 +119,17 @@ Test(iterate_lines, a_line_that_is_too_long_is_a_failure_of_the_source)
     cr_assert_eq(reader.task.result, -EMSGSIZE);
     cr_assert_str_eq(reader.text, "short|");
 }
+
+/* No deadline of the program's: the kernel gave the connection up. */
+Test(iterate_lines, a_connection_that_timed_out_is_the_end_of_the_source)
+{
+    static const int error = -ETIMEDOUT;
+    struct testing testing;
+    struct reader reader;
+
+    testing_open(&testing, NULL);
+    sim_answer(testing.sim, SIM_RECEIVE, &error, 1);
+    (void)read_lines(&testing, &reader, 0, poem);
+    cr_assert_eq(reader.task.result, -ETIMEDOUT);
+    cr_assert_eq(reader.lines.iterator.end, -ETIMEDOUT, "it isn't asked again");
+}
