@@ -22,8 +22,8 @@
 /* The most that is read at once, and so the most that is read and not consumed. */
 #define STREAM_READ_BYTES ((size_t)16 * 1024)
 
-/* How long stream_finish waits for a peer that takes nothing, and how long in all: a peer that takes
- * a byte now and then must not hold a connection for ever. */
+/* How long stream_finish waits for a peer that takes nothing, and how long in all: a peer that
+ * takes a byte now and then must not hold a connection for ever. */
 #define STREAM_LINGER_NS (2 * NS_PER_SECOND)
 #define STREAM_FINISH_NS (30 * NS_PER_SECOND)
 
@@ -76,9 +76,9 @@ void stream_consume(struct stream *stream, size_t size);
 /*
  * Reads a line of at most `max` bytes, its LF or CR LF cut off and a NUL put in its place. Returns
  * 1 with *line and *size, which are valid until the next await; 0 at the end of the input (a last
- * line without a newline was returned before); -EMSGSIZE if the line is longer than `max` (less than
- * STREAM_READ_BYTES): the next stream_read_line drops that line to its end and reads the one after
- * it; or the connection's -errno. May suspend.
+ * line without a newline was returned before); -EMSGSIZE if the line is longer than `max` (less
+ * than STREAM_READ_BYTES): the next stream_read_line drops that line to its end and reads the one
+ * after it; or the connection's -errno. May suspend.
  */
 TASK_AWAITABLE int stream_read_line(struct task *task, struct stream *stream, size_t max,
                                     char **line, size_t *size);
@@ -116,8 +116,8 @@ struct stream_finish {
  * Ends a connection so that what was sent arrives: sends all that is owed, shuts down, reads and
  * drops what still comes, and returns when the peer closed or acknowledged everything. A close()
  * alone with input unread would make the kernel throw away what it has accepted, tcp(7). Needs no
- * memory. Returns 0, -ETIMEDOUT after `linger_ns` in which the peer took nothing or after `limit_ns`
- * in all, the connection's -errno, or -ECANCELED.
+ * memory. Returns 0, -ETIMEDOUT after `linger_ns` in which the peer took nothing or after
+ * `limit_ns` in all, the connection's -errno, or -ECANCELED.
  * The stream must still be closed. May suspend.
  */
 TASK_AWAITABLE int stream_finish(struct task *task, struct stream_finish *self,

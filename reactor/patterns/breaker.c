@@ -45,8 +45,8 @@ void breaker_release(struct breaker *breaker)
     breaker->board = NULL;
 }
 
-/* Whether the next caller is a probe. One that has not left after `open_ns` is waited for no longer,
- * for its caller may have hung; should it come back before the next one does, its result counts. */
+/* Whether the next caller is a probe. One that has not left after `open_ns` is waited for no
+ * longer, since its caller may have hung. If it comes back first, its result counts. */
 static bool probe_due(const struct breaker *breaker, int64_t now_ns)
 {
     int64_t lost_ns = time_after(breaker->probed_ns, breaker->policy->open_ns);
