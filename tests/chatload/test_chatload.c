@@ -16,8 +16,7 @@
 #include "tests/support/load.h"
 
 static struct faulty_relay *relay;
-static char address[32];
-static struct load_run run;
+static char address[160];
 
 /* Starts the relay as it was set up. */
 static void start_relay(void)
@@ -31,45 +30,15 @@ static void open_relay(void)
     relay = faulty_relay_create();
 }
 
-/* chatd as a command for --spawn. */
-static const char *chatd(const char *options)
-{
-    static char command[512];
-    const char *program = getenv("CHATD");
-    snprintf(command, sizeof(command), "%s --log-level error %s", program ? program : "build/chatd",
-             options);
-    return command;
-}
-
-static void expect_figure(const char *name, double value)
-{
-    double figure = load_figure(&run, name);
-    cr_expect_eq(figure, value, "%s is %g, not %g\n%s%s", name, figure, value, run.out, run.err);
-}
-
-static void expect_status(int status)
-{
-    cr_expect_eq(run.status, status, "the status is %d, not %d\n%s%s", run.status, status, run.out,
-                 run.err);
-}
-
-/* One line on stderr, with these words. */
-static void expect_complaint(const char *words)
-{
-    cr_expect_not_null(strstr(run.err, words), "no '%s' in '%s'", words, run.err);
-    cr_expect_eq(strncmp(run.err, "chatload: ", strlen("chatload: ")), 0, "'%s'", run.err);
-    cr_expect_eq(strchr(run.err, '\n') + 1, run.err + strlen(run.err), "'%s'", run.err);
-}
-
 TestSuite(chatload, .init = open_relay);
 
 /* At a fixed rate, over the faulty relay: 10 clients of whom 3 speak. */
-#define RATED(...)                                                                               \
-    do {                                                                                         \
-        start_relay();                                                                           \
-        load_run(&run, address, "--proto", "raw", "--clients", "10", "--senders", "3", "--rate", \
-                 "1000", "--duration", "1s", ##__VA_ARGS__);                                     \
-        faulty_relay_stop(relay);                                                                \
+#define RATED(...)                                                                                 \
+    do {                                                                                           \
+        start_relay();                                                                             \
+        load_run(address, "--proto", "raw", "--clients", "10", "--senders", "3", "--rate", "1000", \
+                 "--duration", "1s", ##__VA_ARGS__);                                               \
+        faulty_relay_stop(relay);                                                                  \
     } while (0)
 
 /* What was done to the deliveries is what was seen of them. */
@@ -89,7 +58,7 @@ Test(chatload, finds_nothing_where_nothing_is_wrong)
     expect_counts();
     cr_expect_gt(relay->deliveries, 9000);
     cr_expect_not_null(strstr(run.out, "0 lost, 0 duplicated, 0 reordered"), "%s", run.out);
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, counts_one_lost_delivery_in_a_thousand)
@@ -100,7 +69,7 @@ Test(chatload, counts_one_lost_delivery_in_a_thousand)
     expect_counts();
     cr_expect_geq(relay->dropped, 9);
     cr_expect_not_null(strstr(run.out, "deliveries were lost; the first: message "), "%s", run.out);
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, counts_one_duplicate)
@@ -110,7 +79,7 @@ Test(chatload, counts_one_duplicate)
     expect_status(1);
     expect_counts();
     cr_expect_eq(relay->duplicated, 1);
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, counts_two_that_are_swapped_as_one_reordered)
@@ -120,7 +89,7 @@ Test(chatload, counts_two_that_are_swapped_as_one_reordered)
     expect_status(1);
     expect_counts();
     cr_expect_eq(relay->swapped, 1);
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, counts_everything_at_once_without_a_schedule)
@@ -129,13 +98,12 @@ Test(chatload, counts_everything_at_once_without_a_schedule)
     relay->duplicate_at = 1234;
     relay->swap_at = 2345;
     start_relay();
-    load_run(&run, address, "--proto", "raw", "--clients", "10", "--senders", "3", "--duration",
-             "1s");
+    load_run(address, "--proto", "raw", "--clients", "10", "--senders", "3", "--duration", "1s");
     faulty_relay_stop(relay);
     expect_status(1);
     expect_counts();
     cr_expect_gt(relay->deliveries, 5000);
-    load_release_run(&run);
+    load_release_run();
 }
 
 /* Whoever measures from when a message was sent sees one slow message; from when they were due,
@@ -147,30 +115,83 @@ Test(chatload, a_freeze_of_half_a_second_shows_in_the_tail_at_a_fixed_rate)
     expect_status(1);
     expect_counts();
     cr_expect_eq(relay->frozen, 1);
-    cr_expect_geq(load_figure(&run, "p999_us"), 450000);
-    cr_expect_geq(load_figure(&run, "p90_us"), 300000);
+    cr_expect_geq(load_figure("p999_us"), 450000);
+    cr_expect_geq(load_figure("p90_us"), 300000);
     cr_expect_not_null(strstr(run.out, "FAILED: p999>400ms"), "%s", run.out);
-    load_release_run(&run);
+    load_release_run();
 }
 
 /* A tenth of the messages was due while chatload itself stood still. */
 Test(chatload, says_when_it_was_late_itself_and_counts_from_when_messages_were_due)
 {
     start_relay();
-    load_start(&run, address, "--proto", "raw", "--clients", "5", "--senders", "2", "--rate",
-               "1000", "--duration", "3s");
-    load_await(&run, "\nmeasuring ");
+    load_start(address, "--proto", "raw", "--clients", "5", "--senders", "2", "--rate", "1000",
+               "--duration", "3s");
+    load_await("\nmeasuring ");
     kill(run.pid, SIGSTOP);
     (void)poll(NULL, 0, 300); /* nothing happens that could be waited for */
     kill(run.pid, SIGCONT);
-    load_finish(&run);
+    load_finish();
     faulty_relay_stop(relay);
     expect_status(0);
     expect_counts();
-    cr_expect_geq(load_figure(&run, "p99_us"), 200000);
-    cr_expect_geq(load_figure(&run, "late_messages"), 200);
+    cr_expect_geq(load_figure("p99_us"), 200000);
+    cr_expect_geq(load_figure("late_messages"), 200);
     cr_expect_not_null(strstr(run.out, "fell behind its schedule"), "%s", run.out);
-    load_release_run(&run);
+    load_release_run();
+}
+
+/* One message, and that in the warm-up. */
+Test(chatload, a_limit_on_what_was_not_measured_is_a_failure)
+{
+    start_relay();
+    load_run(address, "--proto", "raw", "--clients", "5", "--senders", "1", "--rate", "1",
+             "--duration", "100ms", "--fail-if", "p99>10s", "--fail-if", "lost>5");
+    faulty_relay_stop(relay);
+    expect_status(1);
+    expect_figure("sent", 1);
+    expect_figure("lost", 0);
+    cr_expect_not_null(strstr(run.out, "FAILED: p99>10s (not measured)\n"), "%s", run.out);
+    cr_expect_null(strstr(run.out, "FAILED: lost"), "%s", run.out);
+    cr_expect_not_null(strstr(run.json, "\n  \"p99_us\": null,"), "%s", run.json);
+    cr_expect_not_null(strstr(run.json, "\n  \"max_us\": null,"), "%s", run.json);
+    cr_expect_not_null(strstr(run.json, "\n  \"exceeded\": [\"p99>10s\"],"), "%s", run.json);
+    load_release_run();
+}
+
+/* Ten clients connect at once to a queue for one; nobody accepts before they all have tried. */
+Test(chatload, waits_for_room_in_the_queue_of_a_unix_socket)
+{
+    char *path = scratch_path("re\xfflay");
+    relay->backlog = 1;
+    snprintf(relay->path, sizeof(relay->path), "%s", path);
+    snprintf(address, sizeof(address), "unix:%s", path);
+    faulty_relay_start(relay);
+    kill(relay->pid, SIGSTOP);
+    load_start(address, "--proto", "raw", "--clients", "10", "--senders", "3", "--rate", "1000",
+               "--duration", "500ms");
+    load_await("connecting ");
+    kill(relay->pid, SIGCONT);
+    load_finish();
+    faulty_relay_stop(relay);
+    expect_status(0);
+    expect_counts();
+    cr_expect_not_null(strstr(run.json, "/re\\ufffdlay\","), "%s", run.json);
+    for (const char *at = run.json; *at; at++)
+        cr_expect_lt((unsigned char)*at, 0x80, "no UTF-8: %.20s", at);
+    free(path);
+    load_release_run();
+}
+
+Test(chatload, tries_all_addresses_of_a_name)
+{
+    start_relay();
+    snprintf(address, sizeof(address), "localhost:%u", (unsigned)relay->port);
+    load_run(address, "--proto", "raw", "--clients", "4", "--senders", "1", "--duration", "100ms");
+    faulty_relay_stop(relay);
+    expect_status(0);
+    expect_counts();
+    load_release_run();
 }
 
 Test(chatload, a_limit_that_holds_changes_nothing)
@@ -178,7 +199,7 @@ Test(chatload, a_limit_that_holds_changes_nothing)
     RATED("--fail-if", "p50>30s", "--fail-if", "rate<1", "--burst", "10", "--size", "200");
     expect_status(0);
     expect_counts();
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, never_sleeps_where_it_is_to_spin_and_counts_the_same)
@@ -186,66 +207,65 @@ Test(chatload, never_sleeps_where_it_is_to_spin_and_counts_the_same)
     RATED("--spin");
     expect_status(0);
     expect_counts();
-    cr_expect_gt(load_figure(&run, "own_cpu") + load_figure(&run, "own_wait"), 0.5);
+    cr_expect_gt(load_figure("own_cpu") + load_figure("own_wait"), 0.5);
     cr_expect_null(strstr(run.out, "bottleneck: its own CPU"), "%s", run.out);
     cr_expect_null(strstr(run.out, "own CPU is full"), "%s", run.out);
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, a_relay_that_relays_nothing_is_told_apart_from_one_that_loses)
 {
     start_relay();
     kill(relay->pid, SIGSTOP);
-    load_run(&run, address, "--proto", "raw", "--clients", "3", "--senders", "1");
+    load_run(address, "--proto", "raw", "--clients", "3", "--senders", "1");
     kill(relay->pid, SIGCONT);
     faulty_relay_stop(relay);
     expect_status(1);
     expect_complaint("it doesn't relay lines: 2 of 2 clients heard nothing");
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, loads_a_chatd_that_it_spawns_and_stops)
 {
     char *html = scratch_path("report.html");
-    load_run(&run, "--spawn", chatd("--rate 0"), "--clients", "40", "--rooms", "4", "--duration",
-             "500ms", "--html", html);
+    load_run("--spawn", chatd("--rate 0"), "--clients", "40", "--rooms", "4", "--duration", "500ms",
+             "--html", html);
     expect_status(0);
     expect_figure("lost", 0);
-    expect_figure("expected", load_figure(&run, "delivered"));
-    cr_expect_gt(load_figure(&run, "rate"), 100);
+    expect_figure("expected", load_figure("delivered"));
+    cr_expect_gt(load_figure("rate"), 100);
     cr_expect_not_null(strstr(run.json, "\"cpu_us_per_delivery\": "), "%s", run.json);
     cr_expect_null(strchr(run.out, '\x1b'), "escape codes: %s", run.out);
     free(html);
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, names_rate_0_where_chatd_holds_the_senders_back)
 {
-    load_run(&run, "--spawn", chatd(""), "--clients", "10", "--senders", "3", "--duration", "3s");
+    load_run("--spawn", chatd(""), "--clients", "10", "--senders", "3", "--duration", "3s");
     expect_status(0);
     cr_expect_not_null(strstr(run.out, "--rate 0"), "%s%s", run.out, run.err);
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, says_nothing_of_a_rate_where_there_is_none)
 {
-    load_run(&run, "--spawn", chatd("--rate 0"), "--clients", "10", "--senders", "3", "--duration",
-             "1s");
+    load_run("--spawn", chatd("--rate 0"), "--clients", "10", "--senders", "3", "--duration", "1s");
     expect_status(0);
     cr_expect_null(strstr(run.out, "--rate 0"), "%s", run.out);
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, people_who_misbehave_are_not_counted)
 {
-    load_run(&run, "--spawn", chatd("--rate 0"), "--clients", "20", "--senders", "5", "--stalled",
-             "5", "--churn", "5", "--duration", "1s");
+    load_run("--spawn", chatd("--rate 0"), "--clients", "20", "--senders", "5", "--stalled", "5",
+             "--churn", "5", "--duration", "1s");
     expect_status(0);
     expect_figure("lost", 0);
-    expect_figure("expected", load_figure(&run, "sent") * 19);
-    expect_figure("delivered", load_figure(&run, "expected"));
-    cr_expect_geq(load_figure(&run, "visits"), 5);
-    load_release_run(&run);
+    expect_figure("expected", load_figure("sent") * 19);
+    expect_figure("delivered", load_figure("expected"));
+    cr_expect_geq(load_figure("visits"), 5);
+    load_release_run();
 }
 
 static bool somebody_runs(pid_t pid)
@@ -292,30 +312,47 @@ static char *script(const char *lines)
 
 Test(chatload, an_interrupt_ends_both_and_still_reports)
 {
-    load_start(&run, "--spawn", telling_pid(chatd("--rate 0")), "--clients", "20", "--duration",
-               "60s");
-    load_await(&run, "\nmeasuring ");
+    load_start("--spawn", telling_pid(chatd("--rate 0")), "--clients", "20", "--duration", "60s");
+    load_await("\nmeasuring ");
     int pid = await_number("pid");
     cr_assert(somebody_runs(pid));
     kill(run.pid, SIGINT);
-    load_finish(&run);
-    expect_status(0);
+    load_finish();
+    expect_status(130);
     cr_expect_not_null(strstr(run.out, "the run was interrupted"), "%s", run.out);
-    cr_expect_gt(load_figure(&run, "delivered"), 0);
+    cr_expect_not_null(strstr(run.json, "\n  \"interrupted\": true,\n  \"passed\": false\n}"), "%s",
+                       run.json);
+    cr_expect_gt(load_figure("delivered"), 0);
     cr_expect_not(somebody_runs(pid));
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, an_interrupt_ends_the_waiting_for_a_server_that_never_listens)
 {
-    load_start(&run, "--spawn", telling_pid("sleep 600 #"));
+    load_start("--spawn", telling_pid("sleep 600 #"));
     int pid = await_number("pid");
     kill(run.pid, SIGINT);
-    load_finish(&run);
-    expect_status(1);
-    expect_complaint("interrupted before it was measured");
+    load_finish();
+    expect_status(130);
+    expect_complaint("interrupted before anything was measured");
     cr_expect_not(somebody_runs(pid));
-    load_release_run(&run);
+    cr_expect_str_empty(run.json, "nothing had begun");
+    load_release_run();
+}
+
+Test(chatload, an_interrupt_before_measuring_reports_that_nothing_was)
+{
+    load_start("--spawn", chatd("--rate 0"), "--clients", "20", "--duration", "60s");
+    load_await("\nwarm-up ");
+    kill(run.pid, SIGINT);
+    load_finish();
+    expect_status(130);
+    expect_complaint("interrupted before anything was measured");
+    cr_expect_not_null(strstr(run.json, "\n  \"interrupted\": true,"), "%s", run.json);
+    cr_expect_not_null(strstr(run.json, "\n  \"p99_us\": null,"), "%s", run.json);
+    cr_expect_not_null(strstr(run.json, "\n  \"rate\": null,"), "%s", run.json);
+    expect_figure("lost", 0);
+    load_release_run();
 }
 
 /* The shell that starts a plain program makes room for it, so the signal reaches the program. */
@@ -326,16 +363,16 @@ Test(chatload, a_server_ends_gracefully_when_chatload_is_killed, .timeout = 60)
     snprintf(lines, sizeof(lines), "%s \"$@\"", telling_pid(chatd("--rate 0")));
     char *server = script(lines);
     cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* it becomes a child of this process */
-    load_start(&run, "--spawn", server, "--clients", "5", "--senders", "2", "--duration", "60s");
-    load_await(&run, "\nmeasuring ");
+    load_start("--spawn", server, "--clients", "5", "--senders", "2", "--duration", "60s");
+    load_await("\nmeasuring ");
     int pid = await_number("pid");
     kill(run.pid, SIGKILL);
-    load_finish(&run);
+    load_finish();
     expect_status(128 + SIGKILL);
     cr_expect_eq(waitpid(pid, &status, 0), pid);
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "it ended with %x", status);
     free(server);
-    load_release_run(&run);
+    load_release_run();
 }
 
 /* The shell is gone at once; what it started writes its status when it has ended by itself. */
@@ -348,12 +385,12 @@ Test(chatload, what_a_shell_has_started_is_given_time_to_end)
              chatd("--rate 0"), status_path);
     char *server = script(lines);
     snprintf(command, sizeof(command), "true && %s", server);
-    load_run(&run, "--spawn", command, "--clients", "5", "--senders", "2", "--duration", "100ms");
+    load_run("--spawn", command, "--clients", "5", "--senders", "2", "--duration", "100ms");
     expect_status(0);
     cr_expect_eq(access(status_path, F_OK), 0, "it was killed before it could write");
     free(server);
     free(status_path);
-    load_release_run(&run);
+    load_release_run();
 }
 
 /* The first is of the same instant in which measuring begins: nothing has arrived in between. */
@@ -375,98 +412,13 @@ Test(chatload, samples_begin_with_measuring_and_none_is_too_short)
         last = second;
     }
     cr_expect_geq(count, 2);
-    load_release_run(&run);
+    load_release_run();
 }
 
 Test(chatload, a_server_that_dies_is_a_failed_run)
 {
-    load_run(&run, "--spawn", "(sleep 1; kill $$) & exec build/chatd --rate 0", "--clients", "5",
+    load_run("--spawn", "(sleep 1; kill $$) & exec build/chatd --rate 0", "--clients", "5",
              "--senders", "2", "--duration", "20s");
     expect_status(1);
-    load_release_run(&run);
-}
-
-/* Starts that fail. */
-
-Test(chatload, a_refused_connection_is_one_line_with_address_and_cause)
-{
-    load_run(&run, "127.0.0.1:1", "--clients", "50");
-    expect_status(1);
-    expect_complaint("127.0.0.1:1: client ");
-    expect_complaint("Connection refused");
-    cr_expect_str_empty(run.out, "nothing else is said");
-    load_release_run(&run);
-}
-
-Test(chatload, a_full_server_is_one_line_with_its_own_words)
-{
-    load_run(&run, "--spawn", chatd("--max-clients 5"), "--clients", "6", "--senders", "1");
-    expect_status(1);
-    expect_complaint("server full");
-    load_release_run(&run);
-}
-
-Test(chatload, a_stalled_client_that_is_turned_away_is_one_line_with_the_servers_words)
-{
-    load_run(&run, "--spawn", chatd("--max-clients 5"), "--clients", "5", "--stalled", "1");
-    expect_status(1);
-    expect_complaint("stalled client: server full");
-    load_release_run(&run);
-}
-
-Test(chatload, a_command_that_does_not_start_is_one_line)
-{
-    load_run(&run, "--spawn", "exit 3;");
-    expect_status(1);
-    expect_complaint("it ended before it was listening");
-    load_release_run(&run);
-}
-
-Test(chatload, a_server_that_names_no_address_is_one_line)
-{
-    load_run(&run, "--spawn", "echo listening on nowhere; exec sleep 600 #");
-    expect_status(1);
-    expect_complaint("'listening on nowhere' names no address");
-    load_release_run(&run);
-}
-
-Test(chatload, a_process_to_watch_that_is_none_is_one_line)
-{
-    char number[16];
-    pid_t gone = fork();
-    if (gone == 0)
-        _exit(0);
-    cr_assert_eq(waitpid(gone, NULL, 0), gone);
-    snprintf(number, sizeof(number), "%d", (int)gone);
-    load_run(&run, "127.0.0.1:1", "--server-pid", number);
-    expect_status(1);
-    expect_complaint("--server-pid ");
-    expect_complaint(": there is no such process");
-    load_release_run(&run);
-}
-
-Test(chatload, too_few_descriptors_are_one_line)
-{
-    load_limit_descriptors(64);
-    load_run(&run, "127.0.0.1:1", "--clients", "100");
-    expect_status(1);
-    expect_complaint("132 descriptors are needed and 64 are allowed");
-    load_release_run(&run);
-}
-
-Test(chatload, a_report_that_cannot_be_written_is_told_before_the_run)
-{
-    load_run(&run, "127.0.0.1:1", "--html", "/nowhere/at/all.html");
-    expect_status(1);
-    expect_complaint("/nowhere/at/all.html: No such file");
-    load_release_run(&run);
-}
-
-Test(chatload, a_usage_error_is_one_line_and_status_2)
-{
-    load_run(&run, "--clients", "none");
-    expect_status(2);
-    expect_complaint("--clients: 'none' is not accepted");
-    cr_expect_str_empty(run.out);
-    load_release_run(&run);
+    load_release_run();
 }

@@ -2,6 +2,7 @@
 #include "tools/chatload/hear.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,23 +19,35 @@ static struct task_group crowd;
 static int server; /* the far end of client 1's connection */
 
 /* Client 1 of two, in the lobby, which hears client 0; the test is the server. */
-static void open_client(void)
+static void accept_client(void)
 {
     struct sys_address peer;
+    fixture_settle();
+    server = loop.sys->accept(loop.sys, listener.descriptor.fd, &peer);
+    cr_assert_geq(server, 0);
+}
+
+static void open_load(void)
+{
     fixture_open();
     settings = (struct settings){.clients = 2, .senders = 1, .rooms = 1, .size_bytes = 30};
     load_init(&load, &loop, &settings);
-    cr_assert_eq(loop.sys->resolve(loop.sys, "127.0.0.1", 7007, &load.address, 1), 1);
-    cr_assert_eq(listener_open(&listener, &loop, &load.address), 0);
+    cr_assert_eq(loop.sys->resolve(loop.sys, "127.0.0.1", 7007, load.addresses, 1), 1);
+    cr_assert_eq(listener_open(&listener, &loop, load.addresses), 0);
+    load.address_count = 1;
+    load_use_address(&load, 0);
     cr_assert_eq(load_open(&load), 0);
     load.senders[0].next = SENT;
     load.from_ns = 0;
     task_group_open(&crowd, NULL, "crowd", GROUP_CONTAIN);
     crowd.loop = &loop;
     cr_assert_eq(task_group_spawn(&crowd, &load.users[1].task, "client", user_step), 0);
-    fixture_settle();
-    server = loop.sys->accept(loop.sys, listener.descriptor.fd, &peer);
-    cr_assert_geq(server, 0);
+}
+
+static void open_client(void)
+{
+    open_load();
+    accept_client();
 }
 
 static void close_client(void)
@@ -42,7 +55,8 @@ static void close_client(void)
     task_cancel(&load.users[1].task, loop.now_ns);
     fixture_settle();
     cr_assert_eq(crowd.alive, 0);
-    cr_assert_eq(loop.sys->close(loop.sys, server), 0);
+    if (server >= 0)
+        cr_assert_eq(loop.sys->close(loop.sys, server), 0);
     listener_close(&listener);
     load_release(&load);
     fixture_close();
@@ -224,6 +238,109 @@ Test(chatload_hear, who_is_not_let_in_ends_the_run_with_the_servers_words)
     fixture_settle();
     fixture_settle();
     cr_expect_not_null(strstr(load.problem, "client 2 of 2: server full"), "%s", load.problem);
+    close_client();
+}
+
+/* Closing with a question unread resets the connection. */
+static void refuse_and_reset(const char *words)
+{
+    say(words);
+    cr_assert_eq(loop.sys->close(loop.sys, server), 0);
+    server = -1;
+    fixture_settle();
+    fixture_settle();
+}
+
+Test(chatload_hear, a_reset_does_not_hide_why_the_server_refused)
+{
+    refuse_and_reset("! server full\r\n");
+    cr_expect_not_null(strstr(load.problem, "client 2 of 2: server full"), "%s", load.problem);
+    close_client();
+}
+
+/* The send is what meets the reset, before anything was read. */
+Test(chatload_hear, a_reset_that_a_send_meets_does_not_hide_it_either)
+{
+    struct user *user = &load.users[1];
+    const char words[] = "! server full\r\n";
+    cr_assert_eq(loop.sys->send(loop.sys, server, words, strlen(words)), (ssize_t)strlen(words));
+    stream_fail(&user->stream, -EPIPE);
+    fixture_settle();
+    cr_expect_not_null(strstr(load.problem, "client 2 of 2: server full"), "%s", load.problem);
+    close_client();
+}
+
+Test(chatload_hear, names_the_option_of_the_limit_that_a_client_met)
+{
+    refuse_and_reset("! too many connections from your address\r\n");
+    cr_expect_not_null(strstr(load.problem, "too many connections from your address (chatd's "
+                                            "--max-per-host; 0 lifts the limit)"),
+                       "%s", load.problem);
+    close_client();
+}
+
+Test(chatload_hear, names_the_option_of_the_rate_that_newcomers_met)
+{
+    refuse_and_reset("! you connect too often: try again in a minute\r\n");
+    cr_expect_not_null(strstr(load.problem, "you connect too often: try again in a minute (chatd's "
+                                            "--connect-rate; 0 lifts the limit)"),
+                       "%s", load.problem);
+    close_client();
+}
+
+/* Where port 7006 stands for an address at which nobody listens. */
+static void open_two_addresses(void)
+{
+    open_load();
+    load.addresses[1] = load.addresses[0];
+    cr_assert_eq(loop.sys->resolve(loop.sys, "127.0.0.1", 7006, load.addresses, 1), 1);
+    load.address_count = 2;
+    load_use_address(&load, 0);
+}
+
+Test(chatload_hear, tries_the_next_address_of_a_name, .init = open_two_addresses)
+{
+    accept_client();
+    say("* pong in\r\n");
+    expect_in(true);
+    cr_expect_str_eq(load.problem, "");
+    cr_expect_str_eq(load.address_text, "127.0.0.1:7007");
+    close_client();
+}
+
+Test(chatload_hear, names_every_address_it_tried_where_none_takes_it, .init = open_two_addresses)
+{
+    server = -1;
+    listener_close(&listener);
+    fixture_settle();
+    cr_expect_str_eq(load.problem, "127.0.0.1:7006: Connection refused; 127.0.0.1:7007: client 2 "
+                                   "of 2: Connection refused");
+    task_cancel(&load.users[1].task, loop.now_ns);
+    cr_expect_eq(crowd.alive, 0);
+    load_release(&load);
+    fixture_close();
+}
+
+Test(chatload_hear, a_server_that_was_reached_once_is_the_one)
+{
+    load.addresses[1] = load.addresses[0];
+    load.address_count = 2;
+    say("* pong in\r\n");
+    cr_expect(load.reached);
+    cr_expect_not(load_next_address(&load, 0, -ECONNREFUSED));
+    close_client();
+}
+
+Test(chatload_hear, more_skipped_lines_than_there_were_excuse_nothing)
+{
+    say("* pong in\r\n* 99999999999999999999999 lines of #lobby skipped: x\r\n");
+    cr_expect_eq(load.check.told, 0);
+    cr_expect_eq(load.garbled.count, 1);
+    say("* 1000006 lines of #lobby skipped: x\r\n"); /* none was sent in this test */
+    cr_expect_eq(load.check.told, 0);
+    say("* 1000000 lines of #lobby skipped: x\r\n");
+    cr_expect_eq(load.check.told, 1000000);
+    cr_expect_eq(load.garbled.count, 2);
     close_client();
 }
 

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <math.h>
 
 static bool exceeded(const char *text, enum metric metric, double value)
 {
@@ -28,6 +29,22 @@ Test(chatload_limit, compares_in_the_units_it_was_given)
     cr_expect(exceeded("lost>0", METRIC_LOST, 1));
     cr_expect(exceeded("duplicated>3", METRIC_DUPLICATED, 4));
     cr_expect_not(exceeded("reordered>3", METRIC_REORDERED, 3));
+}
+
+Test(chatload_limit, what_was_not_measured_passes_no_limit)
+{
+    cr_expect(exceeded("p99>50ms", METRIC_P99, NAN));
+    cr_expect(exceeded("rate<1", METRIC_RATE, NAN));
+    cr_expect(exceeded("lost>0", METRIC_LOST, NAN));
+}
+
+Test(chatload_limit, takes_fifteen_digits_and_no_more)
+{
+    struct limit limit;
+    cr_assert_eq(limit_parse("lost>999999999999999", &limit), 0);
+    cr_expect_eq(limit.value, 999999999999999.0);
+    cr_expect_eq(limit_parse("lost>1000000000000000", &limit), -EINVAL);
+    cr_expect_eq(limit_parse("lost>0000000000000001", &limit), -EINVAL);
 }
 
 Test(chatload_limit, refuses_everything_else)

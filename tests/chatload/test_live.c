@@ -23,6 +23,7 @@ static void open_meter(void)
         .server_cpu_ns = NS_PER_SECOND / 2,
         .server_bytes = 3 * 1024 * 1024,
     };
+    meter.out = stdout;
     cr_redirect_stdout();
 }
 

@@ -56,6 +56,17 @@ Test(chatload_options, the_address_may_stand_anywhere)
     cr_expect_eq(settings.address.kind, ENDPOINT_UNIX);
 }
 
+Test(chatload_options, one_report_may_go_to_stdout)
+{
+    cr_assert_eq(PARSE("--json", "-", "--html", "file"), 0);
+    cr_expect(settings_use_stdout(&settings));
+    cr_assert_eq(PARSE("--html", "-"), 0);
+    cr_expect(settings_use_stdout(&settings));
+    cr_assert_eq(PARSE("--json", "file"), 0);
+    cr_expect_not(settings_use_stdout(&settings));
+    REFUSED("only one of them can go to stdout", "--json", "-", "--html", "-");
+}
+
 Test(chatload_options, limits_add_up)
 {
     cr_assert_eq(PARSE("--fail-if", "p99>50ms", "--fail-if", "lost>3"), 0);

@@ -2,6 +2,7 @@
 #include "tools/chatload/result.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 
 static struct settings settings;
@@ -12,7 +13,7 @@ static struct result result;
 /* A second in which 1,000 deliveries were made, and nothing else happened. */
 static void open_run(void)
 {
-    load = (struct load){.settings = &settings};
+    load = (struct load){.settings = &settings, .owed = 1000};
     run = (struct run){.load = &load, .measured = true, .drained = true};
     run.end = (struct reading){.at_ns = NS_PER_SECOND, .delivered = 1000, .sent = 100};
 }
@@ -36,6 +37,27 @@ Test(chatload_result, nothing_is_said_of_a_run_in_which_nothing_is_odd)
     cr_expect_not(result.failed);
     cr_expect_eq(result.values[METRIC_RATE], 1000);
     cr_expect_eq(result.cpu_us_per_delivery, 500);
+}
+
+Test(chatload_result, what_was_not_measured_is_no_number_and_fails_its_limits)
+{
+    run.measured = false;
+    load.owed = 0;
+    load.interrupts = 1;
+    settings.limits[0] = (struct limit){.metric = METRIC_P99, .above = true, .value = 1e9};
+    settings.limits[1] = (struct limit){.metric = METRIC_RATE, .above = true, .value = 1e9};
+    settings.limits[2] = (struct limit){.metric = METRIC_LOST, .above = true, .value = 1e9};
+    settings.limit_count = 3;
+    result_make(&result, &run);
+    for (int metric = 0; metric < METRICS; metric++)
+        cr_expect(isnan(result.values[metric]), "metric %d", metric);
+    cr_expect(isnan(result.message_rate) && isnan(result.own_cpu) && isnan(result.own_wait));
+    cr_expect_eq(result.seconds, 0);
+    cr_expect(result.exceeded[0] && result.exceeded[1] && result.exceeded[2]);
+    cr_expect(result.failed);
+    cr_expect(result.interrupted);
+    cr_expect_eq(notes_with("the run was interrupted"), 1);
+    cr_expect_eq(result.note_count, 1);
 }
 
 Test(chatload_result, a_full_cpu_of_its_own_beside_a_server_that_has_time_is_the_bottleneck)

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,7 +150,7 @@ static _Noreturn void run(struct faulty_relay *relay, int listener)
     }
 }
 
-static int listen_somewhere(uint16_t *port)
+static int listen_on_port(uint16_t *port, int backlog)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t length = sizeof(address);
@@ -157,15 +158,29 @@ static int listen_somewhere(uint16_t *port)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     cr_assert_geq(listener, 0);
     cr_assert_eq(bind(listener, (struct sockaddr *)&address, length), 0);
-    cr_assert_eq(listen(listener, MEMBERS_MAX), 0);
+    cr_assert_eq(listen(listener, backlog), 0);
     cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &length), 0);
     *port = ntohs(address.sin_port);
     return listener;
 }
 
+static int listen_on_path(const char *path, int backlog)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    cr_assert_geq(listener, 0);
+    cr_assert_lt(strlen(path), sizeof(address.sun_path));
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    cr_assert_eq(listen(listener, backlog), 0);
+    return listener;
+}
+
 void faulty_relay_start(struct faulty_relay *relay)
 {
-    int listener = listen_somewhere(&relay->port);
+    int backlog = relay->backlog ? relay->backlog : MEMBERS_MAX;
+    int listener = relay->path[0] ? listen_on_path(relay->path, backlog)
+                                  : listen_on_port(&relay->port, backlog);
     pid_t pid = fork();
     cr_assert_geq(pid, 0);
     if (pid == 0) {

@@ -1,7 +1,7 @@
 /*
  * faulty_relay: a server that relays lines and makes mistakes on purpose.
  *
- * It runs in a child of the test, on a free port of the loopback, and passes
+ * It runs in a child of the test, by default on a free port of the loopback, and passes
  * each line on to everybody but the one who said it. Which of the deliveries go
  * wrong is set before the start; how many did is read while it runs and after,
  * for all of it lies in memory that both processes share. Short lines (a roll
@@ -22,6 +22,9 @@ struct faulty_relay {
     uint64_t duplicate_at;
     uint64_t swap_at; /* and the next of the same sender to the same receiver */
     uint64_t freeze_at; /* for half a second, before this line */
+
+    char path[108]; /* it listens on this unix socket; "": on a free port of the loopback */
+    int backlog; /* connections that wait to be accepted; 0: enough for all */
 
     /* What was done. */
     uint64_t lines;

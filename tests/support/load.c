@@ -14,6 +14,8 @@
 
 #include "tests/support/harness.h"
 
+struct load_run run;
+
 static unsigned descriptor_limit;
 
 void load_limit_descriptors(unsigned limit)
@@ -76,53 +78,81 @@ static char *slurp(const char *name)
     return text;
 }
 
-void load_start_list(struct load_run *run, const char *const *arguments)
+void load_start_list(const char *const *arguments)
 {
     static const char *const names[] = {"out", "err", "report.json"};
-    *run = (struct load_run){0};
+    run = (struct load_run){0};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         free(scratch_write(names[i], ""));
-    run->pid = fork();
-    cr_assert_geq(run->pid, 0);
-    if (run->pid == 0)
+    run.pid = fork();
+    cr_assert_geq(run.pid, 0);
+    if (run.pid == 0)
         become(arguments);
 }
 
-void load_finish(struct load_run *run)
+void load_finish(void)
 {
     int status;
-    cr_assert_eq(waitpid(run->pid, &status, 0), run->pid);
-    run->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    run->out = slurp("out");
-    run->err = slurp("err");
-    run->json = slurp("report.json");
+    cr_assert_eq(waitpid(run.pid, &status, 0), run.pid);
+    run.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    run.out = slurp("out");
+    run.err = slurp("err");
+    run.json = slurp("report.json");
 }
 
-void load_release_run(struct load_run *run)
+void load_release_run(void)
 {
-    free(run->out);
-    free(run->err);
-    free(run->json);
+    free(run.out);
+    free(run.err);
+    free(run.json);
 }
 
-void load_await(struct load_run *run, const char *text)
+void load_await(const char *text)
 {
     bool seen = false;
     for (int64_t end = harness_now_ms() + HARNESS_LIMIT_MS; !seen; (void)poll(NULL, 0, 10)) {
         char *out = slurp("out");
         seen = strstr(out, text) != NULL;
         cr_assert(seen || harness_now_ms() < end, "no '%s' in what %d wrote:\n%s", text,
-                  (int)run->pid, out);
+                  (int)run.pid, out);
         free(out);
     }
 }
 
-double load_figure(const struct load_run *run, const char *name)
+double load_figure(const char *name)
 {
     char key[64];
     snprintf(key, sizeof(key), "\n  \"%s\": ", name);
-    const char *found = strstr(run->json, key);
-    cr_assert_not_null(found, "no \"%s\" in the report '%s'; %s%s", name, run->json, run->out,
-                       run->err);
+    const char *found = strstr(run.json, key);
+    cr_assert_not_null(found, "no \"%s\" in the report '%s'; %s%s", name, run.json, run.out,
+                       run.err);
     return strtod(found + strlen(key), NULL);
+}
+
+const char *chatd(const char *options)
+{
+    static char command[512];
+    const char *program = getenv("CHATD");
+    snprintf(command, sizeof(command), "%s --log-level error %s", program ? program : "build/chatd",
+             options);
+    return command;
+}
+
+void expect_figure(const char *name, double value)
+{
+    double figure = load_figure(name);
+    cr_expect_eq(figure, value, "%s is %g, not %g\n%s%s", name, figure, value, run.out, run.err);
+}
+
+void expect_status(int status)
+{
+    cr_expect_eq(run.status, status, "the status is %d, not %d\n%s%s", run.status, status, run.out,
+                 run.err);
+}
+
+void expect_complaint(const char *words)
+{
+    cr_expect_not_null(strstr(run.err, words), "no '%s' in '%s'", words, run.err);
+    cr_expect_eq(strncmp(run.err, "chatload: ", strlen("chatload: ")), 0, "'%s'", run.err);
+    cr_expect_eq(strchr(run.err, '\n') + 1, run.err + strlen(run.err), "'%s'", run.err);
 }

@@ -79,10 +79,11 @@ static void miss(struct check *check, struct ear *ear, struct heard *heard, uint
     heard->next = next;
 }
 
-/* Takes `number` out of the hole that *link points to: it shrinks, splits or goes. */
-static void fill(struct check *check, uint32_t *link, uint32_t number)
+/* Takes `number` out of hole `index`, which follows hole `newer` (0: it is the newest): it shrinks,
+ * splits or goes. By index, because adding a hole may move them all. */
+static void fill(struct check *check, struct heard *heard, uint32_t newer, uint32_t index,
+                 uint32_t number)
 {
-    uint32_t index = *link;
     struct check_hole hole = check->holes[index];
     if (number > hole.from && number + 1 < hole.to)
         hole.older = add_hole(check, hole.from, number, hole.older);
@@ -93,19 +94,25 @@ static void fill(struct check *check, uint32_t *link, uint32_t number)
     check->holes[index] = hole;
     if (hole.from < hole.to)
         return;
-    *link = hole.older;
+    if (newer)
+        check->holes[newer].older = hole.older;
+    else
+        heard->hole = hole.older;
     check->holes[index].older = check->free_hole;
     check->free_hole = index;
 }
 
 static bool fill_hole_of(struct check *check, struct heard *heard, uint32_t number)
 {
-    uint32_t *link = &heard->hole;
-    while (*link && check->holes[*link].from > number)
-        link = &check->holes[*link].older;
-    if (!*link || number >= check->holes[*link].to)
+    uint32_t newer = 0;
+    uint32_t index = heard->hole;
+    while (index && check->holes[index].from > number) {
+        newer = index;
+        index = check->holes[index].older;
+    }
+    if (!index || number >= check->holes[index].to)
         return false;
-    fill(check, link, number);
+    fill(check, heard, newer, index, number);
     return true;
 }
 

@@ -2,13 +2,16 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "chat/text/units.h"
 #include "tools/chatload/sender.h"
 
 /* `#room <nick> `: 31 + 2 + 20 + 2 bytes at most. */
 #define PREFIX_BYTES 64
+
+/* What a gap line may count besides the messages of this run: events, and other people's lines. */
+#define HEAR_OTHER_LINES 1000000
 
 /* A message of this run that somebody of this room sent. */
 static void hear_message(struct user *user, const struct message *message, int64_t now_ns)
@@ -83,13 +86,19 @@ static void hear_pong(struct user *user, const char *token)
     }
 }
 
-/* `* N lines of #room skipped: ...` */
+/* `* N lines of #room skipped: ...`. More lines than there can have been excuse nothing. */
 static void hear_gap(struct user *user, const char *text)
 {
-    char *end;
-    unsigned long long lines = strtoull(text, &end, 10);
-    if (end > text && strncmp(end, " lines of #", strlen(" lines of #")) == 0)
-        check_told(&user->load->check, &user->ear, lines);
+    struct load *load = user->load;
+    struct units_range possible = {1, load->sent + HEAR_OTHER_LINES};
+    uint64_t lines;
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || strncmp(text + digits, " lines of #", strlen(" lines of #")) != 0)
+        return;
+    if (units_parse_number(text, digits, &possible, &lines) == 0)
+        check_told(&load->check, &user->ear, lines);
+    else
+        load_note(&load->garbled, text, strlen(text));
 }
 
 /* A message of this run that is not as it was sent: cut, glued or invented. The roll call is one
@@ -168,12 +177,10 @@ static ssize_t hear_rest(struct user *user, const char *bytes, size_t size, int6
     return (ssize_t)rest;
 }
 
-int hear_input(struct user *user)
+int hear_bytes(struct user *user, const char *bytes, size_t size)
 {
     struct sys *sys = user->load->loop->sys;
     int64_t now_ns = sys->monotonic_ns(sys); /* the turn may have begun long ago */
-    size_t size;
-    const char *bytes = stream_input(&user->stream, &size);
     ssize_t rest = 0;
     if (buffer_length(&user->partial) > 0)
         rest = hear_rest(user, bytes, size, now_ns);
@@ -182,6 +189,14 @@ int hear_input(struct user *user)
     size_t taken = (size_t)rest + hear_lines(user, bytes + rest, size - (size_t)rest, now_ns);
     if (taken < size && buffer_append(&user->partial, sys, bytes + taken, size - taken) < 0)
         return -ENOMEM;
-    stream_consume(&user->stream, size);
     return buffer_length(&user->partial) > HEAR_LINE_BYTES ? -EMSGSIZE : 1;
+}
+
+int hear_input(struct user *user)
+{
+    size_t size;
+    const char *bytes = stream_input(&user->stream, &size);
+    int rc = hear_bytes(user, bytes, size);
+    stream_consume(&user->stream, size);
+    return rc;
 }

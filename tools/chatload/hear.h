@@ -20,4 +20,7 @@
 /* Takes all of the stream's input. Returns 1, -ENOMEM, or -EMSGSIZE where a line has no end. */
 int hear_input(struct user *user);
 
+/* The same for bytes that were read otherwise. */
+int hear_bytes(struct user *user, const char *bytes, size_t size);
+
 #endif

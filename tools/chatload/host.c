@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -260,6 +262,91 @@ unsigned host_local_ports(void)
     uint64_t first = number_in(range, 0, 0);
     uint64_t last = number_in(range, 1, 0);
     return first > 0 && last >= first ? (unsigned)(last - first + 1) : LOCAL_PORTS;
+}
+
+/* Files. */
+
+int host_write_all(int fd, const char *text, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(fd, text, length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -errno;
+        text += written;
+        length -= (size_t)written;
+    }
+    return 0;
+}
+
+/* A file that a text goes to. */
+struct replacement {
+    char path[PATH_MAX]; /* where it will be, symbolic links followed */
+    char temporary[PATH_MAX + 8]; /* where it is until it is complete; "": written in place */
+    int fd;
+};
+
+/* Opens what takes the text: a new file beside the old one, or what is no regular file itself. */
+static int open_replacement(struct replacement *new, const char *path)
+{
+    struct stat old;
+    bool exists = stat(path, &old) == 0;
+    *new = (struct replacement){.fd = -1};
+    if (exists && !S_ISREG(old.st_mode)) {
+        new->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return new->fd < 0 ? -errno : 0;
+    }
+    if (strlen(path) >= sizeof(new->path))
+        return -ENAMETOOLONG;
+    if (!realpath(path, new->path)) /* there is none yet */
+        snprintf(new->path, sizeof(new->path), "%s", path);
+    snprintf(new->temporary, sizeof(new->temporary), "%s.XXXXXX", new->path);
+    new->fd = mkostemp(new->temporary, O_CLOEXEC);
+    if (new->fd < 0)
+        return -errno;
+    if (exists)
+        (void)fchmod(new->fd, old.st_mode & 07777); /* otherwise it is for its owner alone */
+    return 0;
+}
+
+/* Puts it in place if `rc` is 0, or drops it. Returns the first error. */
+static int close_replacement(struct replacement *new, int rc)
+{
+    if (close(new->fd) < 0 && rc == 0)
+        rc = -errno;
+    if (!new->temporary[0])
+        return rc;
+    if (rc == 0 && rename(new->temporary, new->path) < 0)
+        rc = -errno;
+    if (rc < 0)
+        (void)unlink(new->temporary); /* the error is reported anyway */
+    return rc;
+}
+
+int host_check_file(const char *path)
+{
+    struct replacement probe;
+    struct stat old;
+    if (stat(path, &old) == 0 && !S_ISREG(old.st_mode)) {
+        if (S_ISDIR(old.st_mode))
+            return -EISDIR;
+        return access(path, W_OK) < 0 ? -errno : 0;
+    }
+    int rc = open_replacement(&probe, path);
+    if (rc < 0)
+        return rc;
+    (void)close_replacement(&probe, -ECANCELED); /* it was only tried */
+    return 0;
+}
+
+int host_replace_file(const char *path, const char *text, size_t length)
+{
+    struct replacement new;
+    int rc = open_replacement(&new, path);
+    if (rc < 0)
+        return rc;
+    return close_replacement(&new, host_write_all(new.fd, text, length));
 }
 
 /* The alarm. */

@@ -51,6 +51,16 @@ int64_t host_own_wait_ns(void);
 
 bool host_is_terminal(int fd);
 
+/* Whether a file could be written now: 0 or -errno. Changes nothing. */
+int host_check_file(const char *path);
+
+/* Makes `text` the content of a file, all at once: whatever happens, a reader finds the old content
+ * or the new. What is no regular file (a pipe, a terminal) is written to. 0 or -errno. */
+int host_replace_file(const char *path, const char *text, size_t length);
+
+/* Writes all of it. 0 or -errno. */
+int host_write_all(int fd, const char *text, size_t length);
+
 /* Standard descriptors that are closed become /dev/null: a connection that took the number of
  * stdout would be sent the report. A write to a pipe that nobody reads fails from now on. */
 void host_settle_descriptors(void);

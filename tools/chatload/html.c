@@ -165,10 +165,10 @@ static void add_counts(struct page *page, const struct result *result)
     char text[FIGURE_TEXT];
     add_row(page, "messages sent", text_count(text, result->run->load->sent));
     add_row(page, "deliveries", text_count(text, check->delivered));
-    add_row(page, "deliveries a second", text_count(text, (uint64_t)result->values[METRIC_RATE]));
-    add_row(page, "lost", text_count(text, check->lost.count));
-    add_row(page, "duplicated", text_count(text, check->duplicated.count));
-    add_row(page, "reordered", text_count(text, check->reordered.count));
+    add_row(page, "deliveries a second", text_rate(text, result->values[METRIC_RATE]));
+    add_row(page, "lost", text_rate(text, result->values[METRIC_LOST]));
+    add_row(page, "duplicated", text_rate(text, result->values[METRIC_DUPLICATED]));
+    add_row(page, "reordered", text_rate(text, result->values[METRIC_REORDERED]));
 }
 
 static void add_latencies(struct page *page, const struct result *result)
@@ -190,7 +190,8 @@ static void add_processes(struct page *page, const struct result *result)
                  100 * result->server_cpu, result->cpu_us_per_delivery);
         add_row(page, "server memory", text_bytes(text, result->run->end.server.memory_bytes));
     }
-    page_add(page, "<tr><th>chatload CPU<td>%.0f %%\n", 100 * result->own_cpu);
+    if (result->seconds > 0)
+        page_add(page, "<tr><th>chatload CPU<td>%.0f %%\n", 100 * result->own_cpu);
 }
 
 static void add_notes(struct page *page, const struct result *result)

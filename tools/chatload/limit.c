@@ -86,5 +86,6 @@ int limit_parse(const char *text, struct limit *limit)
 bool limit_exceeded(const struct limit *limit, const double values[METRICS])
 {
     double value = values[limit->metric];
-    return limit->above ? value > limit->value : value < limit->value;
+    bool passed = limit->above ? value <= limit->value : value >= limit->value;
+    return !passed; /* nor does NAN, for which every comparison is false */
 }

@@ -35,7 +35,7 @@ struct limit {
 /* Reads `text`, which must stay as long as the limit. 0, or -EINVAL with nothing changed. */
 int limit_parse(const char *text, struct limit *limit);
 
-/* Whether `values`, one for each metric, exceed it. */
+/* Whether `values`, one for each metric, exceed it. NAN was not measured, which no limit passes. */
 bool limit_exceeded(const struct limit *limit, const double values[METRICS]);
 
 #endif

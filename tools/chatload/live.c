@@ -22,9 +22,9 @@ static const char *const phase_names[] = {
     [PHASE_DRAINING] = "draining",
 };
 
-bool live_on_terminal(void)
+bool live_on_terminal(FILE *out)
 {
-    return host_is_terminal(STDOUT_FILENO);
+    return host_is_terminal(fileno(out));
 }
 
 static double seconds(int64_t duration_ns)
@@ -95,10 +95,10 @@ void live_show(struct meter *meter, bool last)
     if (meter->server_known)
         show_server(meter, since, text + length, sizeof(text) - (size_t)length);
     if (!meter->terminal)
-        printf("%s\n", text);
+        fprintf(meter->out, "%s\n", text);
     else if (last)
-        printf(TERMINAL_AGAIN "%s\n", text);
+        fprintf(meter->out, TERMINAL_AGAIN "%s\n", text);
     else
-        printf(TERMINAL_AGAIN TERMINAL_CUT "%s" TERMINAL_WRAP, text);
-    (void)fflush(stdout); /* a reader that is gone is noticed at the report */
+        fprintf(meter->out, TERMINAL_AGAIN TERMINAL_CUT "%s" TERMINAL_WRAP, text);
+    (void)fflush(meter->out); /* a reader that is gone is noticed at the report */
 }

@@ -8,12 +8,14 @@
 #ifndef TOOLS_CHATLOAD_LIVE_H
 #define TOOLS_CHATLOAD_LIVE_H
 
+#include <stdio.h>
+
 #include "tools/chatload/meter.h"
 
 /* Without a terminal: how often. */
 #define LIVE_PLAIN_NS NS_PER_SECOND
 
-bool live_on_terminal(void);
+bool live_on_terminal(FILE *out);
 
 /* Shows the latest look at the run; `last`: the phase is over, so that the line stays. */
 void live_show(struct meter *meter, bool last);

@@ -92,6 +92,42 @@ void load_release(struct load *load)
     stream_fanout_release(&load->fanout);
 }
 
+void load_use_address(struct load *load, uint32_t at)
+{
+    load->address_at = at;
+    load->address = load->addresses[at];
+    sys_address_format(&load->address, load->address_text);
+}
+
+static void note_tried(struct load *load, int rc)
+{
+    size_t length = strlen(load->tried);
+    (void)snprintf(load->tried + length, sizeof(load->tried) - length, "%s: %s; ",
+                   load->address_text, strerror(-rc)); /* what does not fit is left out */
+}
+
+bool load_next_address(struct load *load, uint32_t at, int rc)
+{
+    if (rc == -ECANCELED)
+        return false;
+    if (at != load->address_at)
+        return true; /* another client has moved on already */
+    if (load->reached || at + 1 >= load->address_count)
+        return false;
+    note_tried(load, rc);
+    load_use_address(load, at + 1);
+    return true;
+}
+
+const char *load_refusal_advice(const char *words)
+{
+    if (strncmp(words, "too many connections from your address", 38) == 0)
+        return " (chatd's --max-per-host; 0 lifts the limit)";
+    if (strncmp(words, "you connect too often", 21) == 0)
+        return " (chatd's --connect-rate; 0 lifts the limit)";
+    return "";
+}
+
 void load_fail(struct load *load, const char *format, ...)
 {
     va_list arguments;

@@ -18,7 +18,10 @@
 /* Clients that connect at the same time: fewer than a listener's queue holds anywhere. */
 #define LOAD_DOORS 256
 
-#define LOAD_PROBLEM_TEXT 320
+/* Addresses of one name that are tried. */
+#define LOAD_ADDRESSES_MAX 8
+
+#define LOAD_PROBLEM_TEXT 480
 
 struct user;
 struct sender;
@@ -33,8 +36,13 @@ struct load {
     const struct settings *settings;
     struct loop *loop;
     struct fanout fanout;
+    struct sys_address addresses[LOAD_ADDRESSES_MAX]; /* of the server's name, in order */
+    uint32_t address_count;
+    uint32_t address_at; /* the one that clients connect to; it is also in: */
     struct sys_address address;
     char address_text[SYS_ADDRESS_TEXT];
+    char tried[192]; /* the addresses before it, and why each was given up; "": none */
+    bool reached; /* this address took a connection, so no other is tried */
     char tag[MESSAGE_TAG_BYTES];
     char *text; /* room for one message and its newline */
     int64_t epoch_ns; /* messages say when they were due since then */
@@ -81,6 +89,16 @@ int load_open(struct load *load);
 
 /* Frees all; every client must have ended. */
 void load_release(struct load *load);
+
+/* Connects to the given address of load->addresses from now on. */
+void load_use_address(struct load *load, uint32_t at);
+
+/* A connection to address `at` failed with `rc`. Returns whether to try again: another address is
+ * now the one to connect to. */
+bool load_next_address(struct load *load, uint32_t at, int rc);
+
+/* How to lift the limit of chatd that these words of a `!` line speak of; "" if it is another. */
+const char *load_refusal_advice(const char *words);
 
 /* Ends the run for a reason; the first one counts. */
 void load_fail(struct load *load, const char *format, ...) __attribute__((format(printf, 2, 3)));

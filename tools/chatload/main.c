@@ -17,12 +17,11 @@
 /* Descriptors besides those of clients: standard ones, poll, signals, alarm, server, reports. */
 #define SPARE_DESCRIPTORS 32
 
-enum status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+enum status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_INTERRUPTED = 130 };
 
-/* A report that goes to a file; opened at the start, so that a run isn't in vain. */
+/* A report that is written at the end. */
 struct output {
-    const char *path; /* NULL: it isn't wanted */
-    int fd; /* -1 while not open */
+    const char *path; /* NULL: it isn't wanted; "-": stdout */
     void (*report)(struct page *page, const struct result *result);
 };
 
@@ -33,55 +32,43 @@ static int complain(const char *what, const char *why)
     return STATUS_FAILED;
 }
 
-static int write_all(struct sys *sys, int fd, const char *text, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = sys->write(sys, fd, text, length);
-        if (written < 0)
-            return (int)written;
-        text += written;
-        length -= (size_t)written;
-    }
-    return 0;
-}
-
-static int write_report(struct sys *sys, const struct output *output, const struct result *result)
+static int write_report(const struct output *output, const struct result *result, int standard)
 {
     struct page page = {0};
     output->report(&page, result);
-    int rc = page.failed ? page.failed : write_all(sys, output->fd, page.text, page.length);
+    int rc = page.failed;
+    if (rc == 0 && strcmp(output->path, "-") == 0)
+        rc = host_write_all(standard, page.text, page.length);
+    else if (rc == 0)
+        rc = host_replace_file(output->path, page.text, page.length);
     page_release(&page);
-    return rc;
+    return rc < 0 ? complain(standard == STDERR_FILENO        ? "stderr"
+                             : strcmp(output->path, "-") == 0 ? "stdout"
+                                                              : output->path,
+                             strerror(-rc))
+                  : STATUS_OK;
 }
 
-static int open_outputs(struct sys *sys, struct output *outputs, size_t count)
+/* At the start, so that a run isn't in vain. */
+static int check_outputs(const struct output *outputs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!outputs[i].path)
+        if (!outputs[i].path || strcmp(outputs[i].path, "-") == 0)
             continue;
-        outputs[i].fd = sys->open_write(sys, outputs[i].path);
-        if (outputs[i].fd < 0)
-            return complain(outputs[i].path, strerror(-outputs[i].fd));
+        int rc = host_check_file(outputs[i].path);
+        if (rc < 0)
+            return complain(outputs[i].path, strerror(-rc));
     }
     return STATUS_OK;
 }
 
-/* Writes and closes. */
-static int write_outputs(struct sys *sys, struct output *outputs, size_t count,
-                         const struct result *result)
+/* All of them, whatever becomes of one. */
+static int write_outputs(const struct output *outputs, size_t count, const struct result *result)
 {
     int status = STATUS_OK;
-    for (size_t i = 0; i < count; i++) {
-        if (outputs[i].fd < 0)
-            continue;
-        int rc = write_report(sys, &outputs[i], result);
-        int closed = sys->close(sys, outputs[i].fd);
-        outputs[i].fd = -1;
-        if (rc == 0)
-            rc = closed;
-        if (rc < 0)
-            status = complain(outputs[i].path ? outputs[i].path : "stdout", strerror(-rc));
-    }
+    for (size_t i = 0; i < count; i++)
+        if (outputs[i].path && write_report(&outputs[i], result, STDOUT_FILENO) != STATUS_OK)
+            status = STATUS_FAILED;
     return status;
 }
 
@@ -101,23 +88,37 @@ static int check_descriptors(struct sys *sys, const struct settings *settings)
     return complain(text, NULL);
 }
 
-/* Runs it, tells on stdout and in files: in these also where nobody reads stdout any more. */
-static int run(struct load *load, struct output *outputs, size_t count)
+/* The report for people goes to stdout, or to stderr if another one goes there; the others are
+ * written even if nobody reads it. */
+static int report_all(const struct result *result, const struct output *outputs, size_t count)
+{
+    const struct output people = {.path = "-", .report = report_text};
+    bool taken = settings_use_stdout(result->run->load->settings);
+    int status = STATUS_OK;
+    if (result->run->measured)
+        status = write_report(&people, result, taken ? STDERR_FILENO : STDOUT_FILENO);
+    else
+        (void)complain("interrupted before anything was measured", NULL);
+    if (write_outputs(outputs, count, result) != STATUS_OK)
+        status = STATUS_FAILED;
+    return status;
+}
+
+static int run(struct load *load, const struct output *outputs, size_t count)
 {
     static struct run the_run; /* histograms and all: too large for a stack, and there is one */
     static struct result result;
-    struct output terminal = {.fd = STDOUT_FILENO, .report = report_text};
-    if (run_load(&the_run, load) < 0)
-        return complain(load->problem[0] ? load->problem : "interrupted before it was measured",
-                        NULL);
+    if (run_load(&the_run, load) < 0) {
+        if (load->problem[0])
+            return complain(load->problem, NULL);
+        (void)complain("interrupted before anything was measured", NULL);
+        return STATUS_INTERRUPTED;
+    }
     result_make(&result, &the_run);
-    int status = result.failed ? STATUS_FAILED : STATUS_OK;
-    int rc = write_report(load->loop->sys, &terminal, &result);
-    if (rc < 0)
-        status = complain("stdout", strerror(-rc));
-    if (write_outputs(load->loop->sys, outputs, count, &result) != STATUS_OK)
-        status = STATUS_FAILED;
-    return status;
+    int status = report_all(&result, outputs, count);
+    if (result.interrupted)
+        return STATUS_INTERRUPTED;
+    return result.failed ? STATUS_FAILED : status;
 }
 
 static int start(const struct settings *settings)
@@ -125,14 +126,14 @@ static int start(const struct settings *settings)
     static struct load load;
     struct sys *sys = sys_kernel();
     struct loop loop;
-    struct output outputs[] = {
-        {.path = settings->json_path, .fd = -1, .report = report_json},
-        {.path = settings->html_path, .fd = -1, .report = report_html},
+    const struct output outputs[] = {
+        {.path = settings->json_path, .report = report_json},
+        {.path = settings->html_path, .report = report_html},
     };
     size_t count = sizeof(outputs) / sizeof(*outputs);
     int status = check_descriptors(sys, settings);
     if (status == STATUS_OK)
-        status = open_outputs(sys, outputs, count);
+        status = check_outputs(outputs, count);
     if (status != STATUS_OK)
         return status;
     int rc = loop_init(&loop, sys);
@@ -148,7 +149,7 @@ static int start(const struct settings *settings)
 /* A text that was asked for. */
 static int print(const char *text, size_t length)
 {
-    int rc = write_all(sys_kernel(), STDOUT_FILENO, text, length);
+    int rc = host_write_all(STDOUT_FILENO, text, length);
     return rc < 0 ? complain("stdout", strerror(-rc)) : STATUS_OK;
 }
 

@@ -5,7 +5,8 @@
 void meter_init(struct meter *meter, struct load *load, struct target *target)
 {
     *meter = (struct meter){.load = load, .target = target, .every = 1};
-    meter->terminal = live_on_terminal();
+    meter->out = settings_use_stdout(load->settings) ? stderr : stdout;
+    meter->terminal = live_on_terminal(meter->out);
     meter->last.at_ns = meter->before.at_ns = load->loop->now_ns;
 }
 

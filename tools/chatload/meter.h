@@ -9,6 +9,8 @@
 #ifndef TOOLS_CHATLOAD_METER_H
 #define TOOLS_CHATLOAD_METER_H
 
+#include <stdio.h>
+
 #include "tools/chatload/load.h"
 #include "tools/chatload/target.h"
 
@@ -42,7 +44,8 @@ struct meter {
     struct sample last; /* the latest look, of any phase */
     struct sample before; /* the one before that */
     bool server_known; /* whether what the server uses is */
-    bool terminal; /* stdout is one: the line is written over itself */
+    FILE *out; /* where it is shown: stderr if a report goes to stdout */
+    bool terminal; /* that is one: the line is written over itself */
     int64_t shown_ns; /* when a line was shown last */
 };
 

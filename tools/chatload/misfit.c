@@ -38,6 +38,13 @@ static void begin_stalling(struct misfit *misfit)
     load->stalled_in++;
 }
 
+static void tell_refused(struct user *user, int rc)
+{
+    char why[USER_REASON_TEXT];
+    load_fail(user->load, "%s: stalled client: %s", user->load->address_text,
+              user_reason(user, rc, why));
+}
+
 static int stalled_step(struct task *task)
 {
     struct misfit *const self = container_of(task, struct misfit, task);
@@ -52,8 +59,7 @@ static int stalled_step(struct task *task)
         begin_stalling(self);
         TASK_AWAIT(self->rc, task_sleep(task, TIME_NEVER));
     } else if (self->rc != -ECANCELED) {
-        load_fail(self->user.load, "%s: stalled client: %s", self->user.load->address_text,
-                  user_reason(&self->user, self->rc));
+        tell_refused(&self->user, self->rc);
     }
     user_close(&self->user);
     TASK_RETURN(0);

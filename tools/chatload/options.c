@@ -201,14 +201,14 @@ static const struct option rows[] = {
      .range = {0, 4194304}},
     {.name = "json",
      .argument = "FILE",
-     .help = "write the report for machines",
-     .accepted = "the name of a file",
+     .help = "write the report for machines; - is stdout",
+     .accepted = "the name of a file, or - for stdout",
      .read = options_read_text,
      FIELD(json_path)},
     {.name = "html",
      .argument = "FILE",
-     .help = "write the report for eyes, with plots",
-     .accepted = "the name of a file",
+     .help = "write the report for eyes, with plots; - is stdout",
+     .accepted = "the name of a file, or - for stdout",
      .read = options_read_text,
      FIELD(html_path)},
     {.name = "fail-if",
@@ -261,6 +261,16 @@ static int settle_senders(struct settings *settings, char *problem, size_t size)
     return -EINVAL;
 }
 
+static bool is_stdout(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
+bool settings_use_stdout(const struct settings *settings)
+{
+    return is_stdout(settings->json_path) || is_stdout(settings->html_path);
+}
+
 int settings_parse(struct settings *settings, char **argv, char *problem, size_t size)
 {
     *settings = (struct settings){0};
@@ -273,6 +283,8 @@ int settings_parse(struct settings *settings, char **argv, char *problem, size_t
         return refuse(problem, size, "--spawn chooses the address itself: give one or the other");
     if (settings->spawn && settings->server_pid)
         return refuse(problem, size, "--spawn knows the process itself: leave --server-pid out");
+    if (is_stdout(settings->json_path) && is_stdout(settings->html_path))
+        return refuse(problem, size, "--json and --html: only one of them can go to stdout ('-')");
     if (!settings->spawn && !settings->address_name)
         (void)read_target(&operand, settings, DEFAULT_TARGET);
     return 0;

@@ -41,7 +41,7 @@ struct settings {
     enum protocol protocol;
     const char *spawn; /* NULL: the server is there already */
     uint32_t server_pid; /* 0: not known */
-    const char *json_path; /* NULL: none */
+    const char *json_path; /* NULL: none; "-": stdout */
     const char *html_path;
     struct limit limits[SETTINGS_LIMITS_MAX];
     size_t limit_count;
@@ -58,5 +58,8 @@ enum { SETTINGS_HELP = 1, SETTINGS_VERSION = 2 };
 int settings_parse(struct settings *settings, char **argv, char *problem, size_t size);
 
 size_t settings_help(char *text, size_t size);
+
+/* Whether a report goes to stdout, so that nothing else may. */
+bool settings_use_stdout(const struct settings *settings);
 
 #endif

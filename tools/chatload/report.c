@@ -1,9 +1,10 @@
 #include "tools/chatload/report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
-#include "chat/text/units.h"
+#include "chat/text/text.h"
 
 void report_title(struct page *page, const struct result *result)
 {
@@ -63,7 +64,8 @@ static void add_processes(struct page *page, const struct result *result)
                  text_bytes(empty, run->empty.memory_bytes),
                  text_bytes(end, run->end.server.memory_bytes),
                  text_bytes(peak, run->end.server.peak_bytes));
-    page_add(page, "chatload    %.0f %% CPU\n", 100 * result->own_cpu);
+    if (result->seconds > 0)
+        page_add(page, "chatload    %.0f %% CPU\n", 100 * result->own_cpu);
 }
 
 static void add_verdicts(struct page *page, const struct result *result)
@@ -73,7 +75,8 @@ static void add_verdicts(struct page *page, const struct result *result)
         page_add(page, "note: %s\n", result->notes[i]);
     for (size_t i = 0; i < settings->limit_count; i++)
         if (result->exceeded[i])
-            page_add(page, "FAILED: %s\n", settings->limits[i].text);
+            page_add(page, "FAILED: %s%s\n", settings->limits[i].text,
+                     isnan(result->values[settings->limits[i].metric]) ? " (not measured)" : "");
 }
 
 void report_text(struct page *page, const struct result *result)
@@ -84,11 +87,10 @@ void report_text(struct page *page, const struct result *result)
     char other[FIGURE_TEXT];
     report_title(page, result);
     page_add(page, "\nmessages    %s sent, %s a second while measured (%.1f s)\n",
-             text_count(one, load->sent), text_count(other, (uint64_t)result->message_rate),
-             result->seconds);
+             text_count(one, load->sent), text_rate(other, result->message_rate), result->seconds);
     page_add(page, "deliveries  %s of %s arrived, %s a second\n", text_count(one, check->delivered),
              text_count(other, load->owed),
-             text_count((char[FIGURE_TEXT]){0}, (uint64_t)result->values[METRIC_RATE]));
+             text_rate((char[FIGURE_TEXT]){0}, result->values[METRIC_RATE]));
     page_add(page, "checked     %s lost, ", text_count(one, check->lost.count));
     page_add(page, "%s duplicated, %s reordered\n", text_count(one, check->duplicated.count),
              text_count(other, check->reordered.count));
@@ -99,18 +101,21 @@ void report_text(struct page *page, const struct result *result)
 
 /* JSON. */
 
-/* Text as a JSON string, quotes included. */
+/* Text as a JSON string, quotes included. A path may hold any byte: one that is no UTF-8 becomes
+ * U+FFFD. */
 static void add_string(struct page *page, const char *text)
 {
+    uint32_t code_point;
+    size_t left = strlen(text);
     page_add(page, "\"");
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            page_add(page, "\\%c", c);
-        else if (c < ' ')
-            page_add(page, "\\u%04x", c);
+    for (size_t part; left > 0; text += part, left -= part) {
+        part = text_decode(text, left, &code_point);
+        if (code_point == '"' || code_point == '\\')
+            page_add(page, "\\%c", *text);
+        else if (code_point < ' ' || code_point == TEXT_REPLACEMENT)
+            page_add(page, "\\u%04x", code_point);
         else
-            page_add(page, "%c", c);
+            page_add(page, "%.*s", (int)part, text);
     }
     page_add(page, "\"");
 }
@@ -120,9 +125,13 @@ static void add_count(struct page *page, const char *name, uint64_t count)
     page_add(page, "  \"%s\": %" PRIu64 ",\n", name, count);
 }
 
-static void add_real(struct page *page, const char *name, double value)
+/* What was not measured is null. */
+static void add_real(struct page *page, const char *name, int digits, double value)
 {
-    page_add(page, "  \"%s\": %.6g,\n", name, value);
+    if (isnan(value))
+        page_add(page, "  \"%s\": null,\n", name);
+    else
+        page_add(page, "  \"%s\": %.*f,\n", name, digits, value);
 }
 
 static void add_settings(struct page *page, const struct load *load)
@@ -146,28 +155,29 @@ static void add_figures(struct page *page, const struct result *result)
 {
     const struct load *load = result->run->load;
     const struct check *check = &load->check;
+    const double *values = result->values;
     add_count(page, "sent", load->sent);
     add_count(page, "expected", load->owed);
     add_count(page, "delivered", check->delivered);
-    add_count(page, "lost", check->lost.count);
-    add_count(page, "duplicated", check->duplicated.count);
-    add_count(page, "reordered", check->reordered.count);
+    add_real(page, "lost", 0, values[METRIC_LOST]);
+    add_real(page, "duplicated", 0, values[METRIC_DUPLICATED]);
+    add_real(page, "reordered", 0, values[METRIC_REORDERED]);
     add_count(page, "told_skipped", check->told);
     add_count(page, "disconnected", load->gone);
     add_count(page, "refused", load->refused.count);
     add_count(page, "garbled", load->garbled.count);
     add_count(page, "visits", load->visits);
-    page_add(page, "  \"rate\": %.1f,\n", result->values[METRIC_RATE]);
-    page_add(page, "  \"message_rate\": %.1f,\n", result->message_rate);
-    page_add(page, "  \"seconds\": %.3f,\n", result->seconds);
-    add_count(page, "p50_us", (uint64_t)result->values[METRIC_P50]);
-    add_count(page, "p90_us", (uint64_t)result->values[METRIC_P90]);
-    add_count(page, "p99_us", (uint64_t)result->values[METRIC_P99]);
-    add_count(page, "p999_us", (uint64_t)result->values[METRIC_P999]);
-    add_count(page, "max_us", (uint64_t)result->values[METRIC_MAX]);
+    add_real(page, "rate", 1, values[METRIC_RATE]);
+    add_real(page, "message_rate", 1, result->message_rate);
+    add_real(page, "seconds", 3, result->seconds);
+    add_real(page, "p50_us", 0, values[METRIC_P50]);
+    add_real(page, "p90_us", 0, values[METRIC_P90]);
+    add_real(page, "p99_us", 0, values[METRIC_P99]);
+    add_real(page, "p999_us", 0, values[METRIC_P999]);
+    add_real(page, "max_us", 0, values[METRIC_MAX]);
     add_count(page, "late_messages", result->run->schedule.late);
-    add_real(page, "own_cpu", result->own_cpu);
-    add_real(page, "own_wait", result->own_wait);
+    add_real(page, "own_cpu", 4, result->own_cpu);
+    add_real(page, "own_wait", 4, result->own_wait);
 }
 
 static void add_server(struct page *page, const struct result *result)
@@ -246,5 +256,7 @@ void report_json(struct page *page, const struct result *result)
     add_curve(page, result);
     add_samples(page, result);
     add_strings(page, result);
-    page_add(page, "  \"passed\": %s\n}\n", result->failed ? "false" : "true");
+    page_add(page, "  \"interrupted\": %s,\n", result->interrupted ? "true" : "false");
+    page_add(page, "  \"passed\": %s\n}\n",
+             result->failed || result->interrupted ? "false" : "true");
 }

@@ -1,6 +1,7 @@
 #include "tools/chatload/result.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -45,8 +46,9 @@ static void note_deliveries(struct result *result)
     if (load->gone > 0)
         note(result, "%u clients were disconnected: %s", load->gone, load->losses.first);
     if (load->refused.count > 0)
-        note(result, "the server refused %s lines; the first: %s",
-             text_count(text, load->refused.count), load->refused.first);
+        note(result, "the server refused %s lines; the first: %s%s",
+             text_count(text, load->refused.count), load->refused.first,
+             load_refusal_advice(load->refused.first));
     if (load->garbled.count > 0)
         note(result, "%s lines were not as they were sent; the first: %s",
              text_count(text, load->garbled.count), load->garbled.first);
@@ -91,7 +93,7 @@ static void note_own_limits(struct result *result)
              "latencies are in part its own",
              text_count(text, schedule->late),
              text_latency(latest, (double)schedule->latest_ns / NS_PER_US));
-    if (result->own_cpu + result->own_wait < RESULT_CPU_FULL)
+    if (!(result->own_cpu + result->own_wait >= RESULT_CPU_FULL)) /* or it was not measured */
         return;
     if (result->own_cpu < RESULT_CPU_FULL)
         note(result,
@@ -115,6 +117,11 @@ static void note_interrupt(struct result *result)
 static void fill_rates(struct result *result)
 {
     const struct run *run = result->run;
+    if (!run->measured) {
+        result->message_rate = result->own_cpu = result->own_wait = NAN;
+        result->values[METRIC_RATE] = NAN;
+        return;
+    }
     double elapsed_ns = (double)(run->end.at_ns - run->begin.at_ns);
     double delivered = (double)(run->end.delivered - run->begin.delivered);
     double server_ns = (double)(run->end.server.cpu_ns - run->begin.server.cpu_ns);
@@ -128,18 +135,29 @@ static void fill_rates(struct result *result)
     result->cpu_us_per_delivery = delivered > 0 ? server_ns / delivered / NS_PER_US : 0;
 }
 
+/* Of nothing that was sent, nothing can be lost, duplicated or reordered. */
+static double checked(const struct load *load, const struct check_count *count)
+{
+    return load->owed > 0 ? (double)count->count : NAN;
+}
+
+static double latency_us(const struct load *load, double fraction)
+{
+    return load->total.count > 0 ? (double)histogram_at_us(&load->total, fraction) : NAN;
+}
+
 static void fill_values(struct result *result)
 {
     const struct load *load = result->run->load;
     double *values = result->values;
-    values[METRIC_LOST] = (double)load->check.lost.count;
-    values[METRIC_DUPLICATED] = (double)load->check.duplicated.count;
-    values[METRIC_REORDERED] = (double)load->check.reordered.count;
-    values[METRIC_P50] = (double)histogram_at_us(&load->total, 0.5);
-    values[METRIC_P90] = (double)histogram_at_us(&load->total, 0.9);
-    values[METRIC_P99] = (double)histogram_at_us(&load->total, 0.99);
-    values[METRIC_P999] = (double)histogram_at_us(&load->total, 0.999);
-    values[METRIC_MAX] = (double)load->total.max_us;
+    values[METRIC_LOST] = checked(load, &load->check.lost);
+    values[METRIC_DUPLICATED] = checked(load, &load->check.duplicated);
+    values[METRIC_REORDERED] = checked(load, &load->check.reordered);
+    values[METRIC_P50] = latency_us(load, 0.5);
+    values[METRIC_P90] = latency_us(load, 0.9);
+    values[METRIC_P99] = latency_us(load, 0.99);
+    values[METRIC_P999] = latency_us(load, 0.999);
+    values[METRIC_MAX] = latency_us(load, 1);
 }
 
 static void judge(struct result *result)
@@ -156,7 +174,7 @@ static void judge(struct result *result)
 
 void result_make(struct result *result, const struct run *run)
 {
-    *result = (struct result){.run = run};
+    *result = (struct result){.run = run, .interrupted = run->load->interrupts > 0};
     fill_rates(result);
     fill_values(result);
     judge(result);

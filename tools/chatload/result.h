@@ -23,16 +23,17 @@
 
 struct result {
     const struct run *run;
-    double seconds; /* measured */
+    double seconds; /* measured; 0: nothing was, and these are NAN: */
     double message_rate; /* messages a second */
     double own_cpu; /* share of a CPU that chatload used */
     double own_wait; /* share of the time that it waited for one */
     bool server_known;
     double server_cpu; /* share of a CPU that the server used; valid if it is known, as are: */
     double cpu_us_per_delivery;
-    double values[METRICS];
+    double values[METRICS]; /* NAN: it was not measured */
     bool exceeded[SETTINGS_LIMITS_MAX];
-    bool failed; /* the exit status is 1 */
+    bool failed; /* the exit status is 1, unless it was: */
+    bool interrupted;
     char notes[RESULT_NOTES_MAX][RESULT_NOTE_TEXT];
     size_t note_count;
 };

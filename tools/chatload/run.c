@@ -46,13 +46,15 @@ static void find_server(struct run *run)
     const char *name = settings->spawn ? endpoint->host : settings->address_name;
     int rc;
     if (endpoint->kind == ENDPOINT_UNIX)
-        rc = sys_address_local(&load->address, endpoint->path);
+        rc = sys_address_local(load->addresses, endpoint->path);
     else
-        rc = sys->resolve(sys, endpoint->host, endpoint->port, &load->address, 1);
-    if (rc < 0)
+        rc = sys->resolve(sys, endpoint->host, endpoint->port, load->addresses, LOAD_ADDRESSES_MAX);
+    if (rc < 0) {
         load_fail(load, "%s: %s", name, rc == -ENOENT ? "no such host" : strerror(-rc));
-    else
-        sys_address_format(&load->address, load->address_text);
+        return;
+    }
+    load->address_count = rc > 0 ? (uint32_t)rc : 1;
+    load_use_address(load, 0);
 }
 
 static void prepare(struct run *run)
@@ -288,7 +290,7 @@ static int run_step(struct task *task)
     if (!load_stopped(self->load))
         TASK_AWAIT(self->rc, speak(task, self));
     TASK_AWAIT(self->rc, task_group_join(task, &self->speakers));
-    if (self->measured)
+    if (self->load->sent > 0)
         TASK_AWAIT(self->rc, drain(task, self));
     meter_finish(&self->meter);
     task_group_cancel(&self->meters, task->loop->now_ns);
@@ -340,7 +342,7 @@ int run_load(struct run *run, struct load *load)
         loop_call_soon(load->loop, &run->spin);
     rc = loop_run(load->loop, &run->task, "run", run_step);
     list_remove(&run->spin.node);
-    if (rc == 0 && run->measured)
+    if (rc == 0 && load->users)
         close_checks(load);
     schedule_close(&run->schedule);
 close_signals:
@@ -349,5 +351,5 @@ fail:
     if (rc < 0)
         load_fail(load, "it can't start: %s", strerror(-rc));
     misfits_release(&run->misfits);
-    return run->measured ? 0 : -1;
+    return run->measured || (load->users && load->interrupts > 0) ? 0 : -1;
 }

@@ -90,8 +90,9 @@ struct run {
     bool drained; /* everything that was owed has arrived */
 };
 
-/* Runs it all on the loop of `load`. Returns 0 where there is something to report, else -1 with
- * load->problem set (empty: interrupted). */
+/* Runs it all on the loop of `load`. Returns 0 if there is something to report: it was measured, or
+ * interrupted after clients began to connect. Otherwise -1 with load->problem set (empty: it was
+ * interrupted before that). */
 int run_load(struct run *run, struct load *load);
 
 #endif

@@ -1,6 +1,7 @@
 #include "tools/chatload/text.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@ const char *text_latency(char text[FIGURE_TEXT], double latency_us)
         {1e4, 1e3, 1, "ms"}, {1e3, 1e3, 2, "ms"}, {0, 1, 0, "us"},
     };
     size_t i = 0;
+    if (isnan(latency_us))
+        return memcpy(text, "not measured", sizeof("not measured"));
     while (latency_us < forms[i].from_us)
         i++;
     snprintf(text, FIGURE_TEXT, "%.*f %s", forms[i].digits, latency_us / forms[i].unit_us,
@@ -37,6 +40,11 @@ const char *text_count(char text[FIGURE_TEXT], uint64_t count)
     }
     *to = '\0';
     return text;
+}
+
+const char *text_rate(char text[FIGURE_TEXT], double rate)
+{
+    return isnan(rate) ? text_latency(text, NAN) : text_count(text, (uint64_t)rate);
 }
 
 const char *text_bytes(char text[FIGURE_TEXT], uint64_t bytes)

@@ -10,8 +10,11 @@
 /* Room for whatever is written here, with its end. */
 #define FIGURE_TEXT 32
 
-/* A latency in three or four digits: `850 us`, `1.25 ms`, `12.3 ms`, `2.05 s`. */
+/* A latency in three or four digits: `850 us`, `1.25 ms`, `12.3 ms`, `2.05 s`; NAN is `not
+ * measured`, as it is in text_rate, a count that may be NAN. */
 const char *text_latency(char text[FIGURE_TEXT], double latency_us);
+
+const char *text_rate(char text[FIGURE_TEXT], double rate);
 
 /* A count in groups of three: `1,234,567`. */
 const char *text_count(char text[FIGURE_TEXT], uint64_t count);

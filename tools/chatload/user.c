@@ -57,12 +57,24 @@ void user_call_roll(struct user *user)
         say(user, line, sizeof(line));
 }
 
+/* A send may meet the server's reset before what the server said was read: read it now. */
+static void hear_last_words(struct user *user)
+{
+    char words[1024];
+    struct sys *sys = user->load->loop->sys;
+    ssize_t size = sys->receive(sys, user->stream.descriptor.fd, words, sizeof(words));
+    if (size > 0)
+        (void)hear_bytes(user, words, (size_t)size); /* the connection is lost either way */
+}
+
 int user_listen(struct task *task, struct user *user)
 {
     int rc = stream_fill(task, &user->stream, STREAM_READ_BYTES);
-    if (rc != 1)
-        return rc;
-    return hear_input(user);
+    if (rc == 1)
+        return hear_input(user);
+    if (rc == -ECONNRESET || rc == -EPIPE)
+        hear_last_words(user);
+    return rc;
 }
 
 void user_close(struct user *user)
@@ -82,16 +94,51 @@ static int64_t ramp_ns(const struct user *user)
     return settings->ramp_ns / settings->clients * user->number;
 }
 
-int user_enter(struct task *task, struct entry *const self, struct user *user)
+static void begin_attempt(struct entry *entry, struct user *user)
 {
-    TASK_BEGIN();
-    self->connect = (struct stream_connect){
+    entry->address_at = user->load->address_at;
+    entry->connect = (struct stream_connect){
         .address = user->load->address,
         .source = load_source(user->load, user->number),
     };
-    TASK_AWAIT(self->rc, stream_connect(task, &self->connect, &user->stream, &user->load->fanout));
+}
+
+/* The last address gets all the time there is. */
+static int64_t attempt_ns(const struct load *load)
+{
+    bool last = load->reached || load->address_at + 1 >= load->address_count;
+    return last ? CLIENT_ENTER_NS : CLIENT_ADDRESS_NS;
+}
+
+static bool queue_is_full(const struct load *load, int rc)
+{
+    return rc == -EAGAIN && load->address.any.sa_family == AF_UNIX;
+}
+
+static bool try_again(const struct entry *entry, struct user *user)
+{
+    return queue_is_full(user->load, entry->rc) ||
+           load_next_address(user->load, entry->address_at, entry->rc);
+}
+
+int user_enter(struct task *task, struct entry *const self, struct user *user)
+{
+    TASK_BEGIN();
+    do {
+        begin_attempt(self, user);
+        cancel_scope_open(task, &self->limit, attempt_ns(user->load));
+        TASK_AWAIT(self->rc,
+                   stream_connect(task, &self->connect, &user->stream, &user->load->fanout));
+        (void)cancel_scope_close(task, &self->limit); /* the result says it */
+        self->paused = 0;
+        if (queue_is_full(user->load, self->rc))
+            TASK_AWAIT(self->paused, task_sleep(task, CLIENT_QUEUE_PAUSE_NS));
+        if (self->paused < 0)
+            TASK_RETURN(self->paused);
+    } while (self->rc < 0 && try_again(self, user));
     if (self->rc < 0)
         TASK_RETURN(self->rc);
+    user->load->reached = true;
     user->open = true;
     user->in = user->load->settings->protocol == PROTOCOL_RAW;
     ask_in(user);
@@ -109,20 +156,27 @@ static const char *reason(int rc)
     return rc == 0 || rc == -EPIPE ? "the server closed the connection" : strerror(-rc);
 }
 
-const char *user_reason(const struct user *user, int rc)
+const char *user_reason(const struct user *user, int rc, char text[static USER_REASON_TEXT])
 {
-    if (rc == -EPIPE && user->load->refused.count > 0)
-        return user->load->refused.first;
-    if (rc == -ETIMEDOUT && user->open)
-        return "its /ping was not answered in 30 s (a server that only relays needs --proto raw)";
-    return reason(rc);
+    const char *words = user->load->refused.first;
+    bool closed = rc == -EPIPE || rc == -ECONNRESET;
+    if (closed && user->load->refused.count > 0)
+        snprintf(text, USER_REASON_TEXT, "%s%s", words, load_refusal_advice(words));
+    else if (rc == -ETIMEDOUT && user->open)
+        snprintf(text, USER_REASON_TEXT,
+                 "its /ping was not answered in 30 s (a server that only relays needs --proto "
+                 "raw)");
+    else
+        snprintf(text, USER_REASON_TEXT, "%s", reason(rc));
+    return text;
 }
 
 static void tell_refused(struct user *user, int rc)
 {
     struct load *load = user->load;
-    load_fail(load, "%s: client %u of %u: %s", load->address_text, user->number + 1,
-              load->settings->clients, user_reason(user, rc));
+    char why[USER_REASON_TEXT];
+    load_fail(load, "%s%s: client %u of %u: %s", load->tried, load->address_text, user->number + 1,
+              load->settings->clients, user_reason(user, rc, why));
 }
 
 static void tell_in(struct load *load)

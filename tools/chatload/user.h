@@ -16,6 +16,14 @@
 /* How long a client may take to get in. */
 #define CLIENT_ENTER_NS (30 * NS_PER_SECOND)
 
+/* How long one address of several may take to accept a connection before the next is tried. */
+#define CLIENT_ADDRESS_NS (5 * NS_PER_SECOND)
+
+/* A unix socket whose queue is full refuses at once; this long until the next attempt. */
+#define CLIENT_QUEUE_PAUSE_NS (10 * NS_PER_MS)
+
+#define USER_REASON_TEXT 240
+
 /* A question that the server is asked again and again: a /ping. */
 struct question {
     int64_t asked_ns; /* 0: nothing is asked at the moment */
@@ -27,6 +35,9 @@ struct question {
 struct entry {
     struct frame frame;
     int rc;
+    int paused; /* the result of a pause */
+    uint32_t address_at; /* of load->addresses: the one this attempt goes to */
+    struct cancel_scope limit;
     struct stream_connect connect;
 };
 
@@ -60,9 +71,9 @@ int user_step(struct task *task);
  * server closed the connection); either way user_close is due in the end. May suspend. */
 TASK_AWAITABLE int user_enter(struct task *task, struct entry *self, struct user *user);
 
-/* Why user_enter failed, in words: what the server said before it closed is a better reason than
- * that it closed, and who is connected and hears nothing may be at the wrong kind of server. */
-const char *user_reason(const struct user *user, int rc);
+/* Writes why user_enter failed: the server's last words if it said any, else the error. A client
+ * that is connected and hears nothing may have met the wrong kind of server. */
+const char *user_reason(const struct user *user, int rc, char text[static USER_REASON_TEXT]);
 
 /* Waits for input and takes it apart. Returns 1, 0 at the end of the input, or -errno. May
  * suspend. */
