@@ -1,5 +1,5 @@
 #define _GNU_SOURCE 1
-#include "reactor/base/sys.h"
+#include "reactor/base/sys_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,7 +17,6 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -333,23 +332,6 @@ static ssize_t kernel_write(struct sys *sys, int fd, const void *data, size_t si
     return answer(TEMP_FAILURE_RETRY(write(fd, data, size)));
 }
 
-static int kernel_file_kind(struct sys *sys, const char *path, enum sys_file_kind *kind)
-{
-    (void)sys;
-    struct stat file;
-    if (lstat(path, &file) < 0) {
-        *kind = SYS_FILE_NONE;
-        return errno == ENOENT ? 0 : -errno;
-    }
-    if (S_ISREG(file.st_mode))
-        *kind = SYS_FILE_REGULAR;
-    else if (S_ISSOCK(file.st_mode))
-        *kind = SYS_FILE_SOCKET;
-    else
-        *kind = SYS_FILE_OTHER;
-    return 0;
-}
-
 static int kernel_unlink(struct sys *sys, const char *path)
 {
     (void)sys;
@@ -361,6 +343,7 @@ static int kernel_unlink(struct sys *sys, const char *path)
 static int kernel_close(struct sys *sys, int fd)
 {
     (void)sys;
+    kernel_sync_close(fd);
     int status = (int)answer(close(fd));
     assert(status != -EBADF);
     return status == -EINTR ? 0 : status;
@@ -502,9 +485,18 @@ static struct kernel the_kernel = {
     .sys.read = kernel_read,
     .sys.takes = kernel_takes,
     .sys.write = kernel_write,
-    .sys.file_kind = kernel_file_kind,
     .sys.unlink = kernel_unlink,
     .sys.close = kernel_close,
+    .sys.open_update = kernel_open_update,
+    .sys.open_directory = kernel_open_directory,
+    .sys.lock = kernel_lock,
+    .sys.truncate = kernel_truncate,
+    .sys.rename = kernel_rename,
+    .sys.path_info = kernel_path_info,
+    .sys.file_info = kernel_file_info,
+    .sys.sync_open = kernel_sync_open,
+    .sys.sync_start = kernel_sync_start,
+    .sys.sync_result = kernel_sync_result,
     .sys.descriptor_limit = kernel_descriptor_limit,
     .sys.random = kernel_random,
     .sys.resolve = kernel_resolve,

@@ -51,6 +51,14 @@ struct sys_event {
 
 enum sys_file_kind { SYS_FILE_NONE, SYS_FILE_REGULAR, SYS_FILE_SOCKET, SYS_FILE_OTHER };
 
+/* What a name or a descriptor stands for. Two are the same file if device and inode are equal. */
+struct sys_file_info {
+    enum sys_file_kind kind; /* SYS_FILE_NONE: the name does not exist; the rest is then 0 */
+    int64_t size;
+    uint64_t device;
+    uint64_t inode;
+};
+
 /* The most segments that one sendmsg takes. */
 #define SYS_SEGMENTS_MAX 64
 
@@ -96,18 +104,38 @@ struct sys {
     int (*peer_user)(struct sys *sys, int fd, uid_t *uid); /* SO_PEERCRED, unix(7) */
 
     /* Files: small and local, so they may block for as long as a disk takes. open_read opens for
-     * reading, open_write creates and truncates with mode 0600. file_kind does not follow a
-     * symbolic link. takes waits `timeout_ns` at most (rounded up) until a write of up to PIPE_BUF
-     * bytes to a pipe wouldn't block, or would fail: poll(2); it answers 1, or 0 where that is
-     * over. Of a disk it is always 1. */
+     * reading, open_write creates and truncates with mode 0600. takes waits `timeout_ns` at most
+     * (rounded up) until a write of up to PIPE_BUF bytes to a pipe would not block, or would fail:
+     * poll(2). It answers 1, or 0 if that time is over; of a disk it always answers 1. */
     int (*open_read)(struct sys *sys, const char *path);
     int (*open_write)(struct sys *sys, const char *path);
     ssize_t (*read)(struct sys *sys, int fd, void *buffer, size_t size);
     int (*takes)(struct sys *sys, int fd, int64_t timeout_ns);
     ssize_t (*write)(struct sys *sys, int fd, const void *data, size_t size);
-    int (*file_kind)(struct sys *sys, const char *path, enum sys_file_kind *kind);
     int (*unlink)(struct sys *sys, const char *path);
     int (*close)(struct sys *sys, int fd);
+
+    /* Files that last. open_update opens a file for reading from its start and for appending, and
+     * makes it (mode 0600) if the name is free; with `fresh` the name must be free (-EEXIST).
+     * open_directory opens the folder that holds `path`, to lock it or to sync it. lock takes the
+     * file for this process, flock(2); -EWOULDBLOCK if another has it. path_info does not follow a
+     * symbolic link. */
+    int (*open_update)(struct sys *sys, const char *path, bool fresh);
+    int (*open_directory)(struct sys *sys, const char *path);
+    int (*lock)(struct sys *sys, int fd);
+    int (*truncate)(struct sys *sys, int fd, int64_t size);
+    int (*rename)(struct sys *sys, const char *from, const char *to);
+    int (*path_info)(struct sys *sys, const char *path, struct sys_file_info *info);
+    int (*file_info)(struct sys *sys, int fd, struct sys_file_info *info);
+
+    /* Syncs that do not block: io_submit(2) with IOCB_CMD_FSYNC. sync_open makes a descriptor that
+     * becomes readable when a sync has ended, after a first sync of `fd` that blocks: -errno if the
+     * kernel or the file system can't do it. sync_start begins one, of everything written to `fd`
+     * so far; at most one at a time for each descriptor of sync_open. sync_result takes its end:
+     * 0, the sync's -errno, or -EAGAIN while it is under way. close() waits for one under way. */
+    int (*sync_open)(struct sys *sys, int fd);
+    int (*sync_start)(struct sys *sys, int sync, int fd);
+    int (*sync_result)(struct sys *sys, int sync);
 
     /* The process. descriptor_limit raises the soft limit to the hard one and returns it (at most
      * INT_MAX). random fills the buffer from the kernel's generator. */

@@ -77,13 +77,13 @@ static int somebody_answers(struct sys *sys, const struct sys_address *address)
 /* Makes a unix path free, if what is there is a socket that a dead server left. */
 static int clear_path(struct sys *sys, const struct sys_address *address)
 {
-    enum sys_file_kind kind;
-    int rc = sys->file_kind(sys, address->local.sun_path, &kind);
+    struct sys_file_info info;
+    int rc = sys->path_info(sys, address->local.sun_path, &info);
     if (rc < 0)
         return rc;
-    if (kind == SYS_FILE_NONE)
+    if (info.kind == SYS_FILE_NONE)
         return 0;
-    if (kind != SYS_FILE_SOCKET)
+    if (info.kind != SYS_FILE_SOCKET)
         return -EEXIST;
     rc = somebody_answers(sys, address);
     if (rc != 0)

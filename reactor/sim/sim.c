@@ -16,6 +16,7 @@
 #define DEFAULT_SEGMENT_BYTES 16
 #define DEFAULT_BUFFER_BYTES 65536
 #define DEFAULT_DESCRIPTORS 1024
+#define DEFAULT_SYNC_NS (10 * NS_PER_MS)
 
 _Noreturn void sim_die(const struct sim *sim, const char *format, ...)
 {
@@ -257,6 +258,7 @@ static void install(struct sys *sys)
     sim_listen_install(sys);
     sim_socket_install(sys);
     sim_file_install(sys);
+    sim_disk_install(sys);
 }
 
 static void fill_in_defaults(struct sim_options *options)
@@ -269,6 +271,8 @@ static void fill_in_defaults(struct sim_options *options)
         options->receive_buffer_bytes = DEFAULT_BUFFER_BYTES;
     if (!options->descriptor_limit)
         options->descriptor_limit = DEFAULT_DESCRIPTORS;
+    if (!options->sync_ns)
+        options->sync_ns = DEFAULT_SYNC_NS;
 }
 
 struct sim *sim_create(const struct sim_options *options)
@@ -288,6 +292,7 @@ struct sim *sim_create(const struct sim_options *options)
     list_init(&sim->moving);
     list_init(&sim->peers);
     list_init(&sim->files);
+    sim->disk_bytes = SIZE_MAX;
     sim_come_from(sim, NULL);
     install(&sim->sys);
     return sim;

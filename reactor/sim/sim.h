@@ -68,6 +68,7 @@ struct sim_options {
     unsigned no_descriptor_ppm; /* EMFILE and ENFILE */
     unsigned no_buffer_ppm; /* ENOMEM and ENOBUFS of system calls */
     unsigned no_memory_ppm; /* allocate and resize */
+    int64_t sync_ns; /* how long a sync takes (10 ms) */
 };
 
 /* A new kernel; `options` (NULL: all defaults) are copied. Its clocks read one second, and the
@@ -163,8 +164,28 @@ void sim_raise(struct sim *sim, int signal_number);
 /* Puts a regular file there, or replaces its content. */
 void sim_write_file(struct sim *sim, const char *path, const char *text);
 
-/* The content of a file, zero-terminated; NULL where there is none. Valid until it is written. */
+/* The content of a file, zero-terminated; NULL if there is none. Valid until it is written. */
 const char *sim_file_text(struct sim *sim, const char *path);
+
+/* How many bytes a file has; 0 if there is none. */
+size_t sim_file_bytes(struct sim *sim, const char *path);
+
+/* Another program takes the lock of a file (makes it, if there is none), or gives it back. */
+void sim_lock_file(struct sim *sim, const char *path, bool locked);
+
+/* The disk takes `bytes` more, of all files together; SIZE_MAX: no limit, as at first. A write that
+ * does not fit writes what fits, and the next one answers -ENOSPC. */
+void sim_disk_limit(struct sim *sim, size_t bytes);
+
+/* The program dies here: its descriptors are closed, its peers reset, its blocks freed and its
+ * locks given back, and its files have what was written. The test starts another one on the same
+ * kernel. */
+void sim_kill(struct sim *sim);
+
+/* The power fails: as sim_kill, but of what was written since a file's last sync any part may be
+ * lost, in blocks of 512 bytes, and of names that were made, moved or removed since the last sync
+ * of their folder all or none. The seed decides. */
+void sim_cut_power(struct sim *sim);
 
 /* What the program wrote to descriptor 1 or 2, which are open from the start. */
 const char *sim_output(struct sim *sim, int fd);
@@ -198,9 +219,18 @@ enum sim_call {
     SIM_READ,
     SIM_TAKES,
     SIM_WRITE,
-    SIM_FILE_KIND,
     SIM_UNLINK,
     SIM_CLOSE,
+    SIM_OPEN_UPDATE,
+    SIM_OPEN_DIRECTORY,
+    SIM_LOCK,
+    SIM_TRUNCATE,
+    SIM_RENAME,
+    SIM_PATH_INFO,
+    SIM_FILE_INFO,
+    SIM_SYNC_OPEN,
+    SIM_SYNC_START,
+    SIM_SYNC_RESULT,
     SIM_DESCRIPTOR_LIMIT,
     SIM_RANDOM_BYTES,
     SIM_RESOLVE,

@@ -29,6 +29,8 @@ void sim_file_free(struct sim_file *file)
 {
     list_remove(&file->node);
     sim_bytes_clear(&file->content);
+    sim_bytes_clear(&file->durable);
+    free(file->durable_path);
     free(file->path);
     free(file);
 }
@@ -100,7 +102,7 @@ static ssize_t door_read(struct sys *sys, int fd, void *buffer, size_t size)
     int fault = sim_enter(sim, SIM_READ);
     if (fault < 0)
         return fault;
-    if (descriptor->file)
+    if (descriptor->file && !descriptor->updates)
         return -EBADF;
     return (ssize_t)sim_bytes_take(&descriptor->content, buffer, size);
 }
@@ -128,22 +130,14 @@ static ssize_t door_write(struct sys *sys, int fd, const void *data, size_t size
         if (!file)
             return -EBADF;
         content = &file->content;
+        if (size > 0 && sim->disk_bytes == 0)
+            return -ENOSPC;
+        size = size < sim->disk_bytes ? size : sim->disk_bytes;
+        if (sim->disk_bytes != SIZE_MAX)
+            sim->disk_bytes -= size;
     }
     sim_bytes_append(content, data, size);
     return (ssize_t)size;
-}
-
-static int door_file_kind(struct sys *sys, const char *path, enum sys_file_kind *kind)
-{
-    struct sim *sim = sim_of(sys);
-    int fault = sim_enter(sim, SIM_FILE_KIND);
-    *kind = SYS_FILE_NONE;
-    if (fault < 0)
-        return fault;
-    struct sim_file *file = sim_file_find(sim, path);
-    if (file)
-        *kind = file->kind;
-    return 0;
 }
 
 static int door_unlink(struct sys *sys, const char *path)
@@ -166,6 +160,5 @@ void sim_file_install(struct sys *sys)
     sys->read = door_read;
     sys->takes = door_takes;
     sys->write = door_write;
-    sys->file_kind = door_file_kind;
     sys->unlink = door_unlink;
 }

@@ -10,6 +10,7 @@
  *   sim_socket.c the door's calls on a connection
  *   sim_address.c addresses as text, and what covers what
  *   sim_file.c   the door's calls on files
+ *   sim_disk.c   files that last: syncs, and what is left of a file after a crash
  *   sim_peer.c   the far ends, driven by a test
  *
  * The objects: a descriptor is what the program has a number for. A socket
@@ -44,10 +45,22 @@ struct sim_file {
     char *path;
     enum sys_file_kind kind;
     bool unlinked;
+    bool locked; /* by a descriptor of the program, or by another program */
     struct sim_bytes content;
+
+    /* What a crash leaves. */
+    struct sim_bytes durable; /* the content at the last sync */
+    char *durable_path; /* the name at the last sync of the folder; NULL: none */
 };
 
-enum sim_kind { SIM_KIND_POLL, SIM_KIND_SIGNALS, SIM_KIND_SOCKET, SIM_KIND_FILE };
+enum sim_kind {
+    SIM_KIND_POLL,
+    SIM_KIND_SIGNALS,
+    SIM_KIND_SOCKET,
+    SIM_KIND_FILE,
+    SIM_KIND_DIRECTORY,
+    SIM_KIND_SYNC
+};
 
 struct sim_descriptor {
     int fd;
@@ -55,6 +68,11 @@ struct sim_descriptor {
     struct sim_socket *socket; /* of SIM_KIND_SOCKET; owned */
     struct sim_file *file; /* of SIM_KIND_FILE that is written; owned by sim->files */
     struct sim_bytes content; /* of SIM_KIND_FILE that is read: as it was when opened */
+    bool updates; /* of SIM_KIND_FILE: it is read and written */
+    bool holds_lock; /* of SIM_KIND_FILE */
+    int64_t due_ns; /* of SIM_KIND_SYNC: when the sync under way ends; 0: none is */
+    struct sim_bytes synced; /* of SIM_KIND_SYNC: the content that it makes durable */
+    bool syncs_names; /* of SIM_KIND_SYNC: the sync under way is one of a folder */
     struct list ready; /* of SIM_KIND_POLL: descriptors to which something happened */
     struct sim_descriptor *poll; /* what watches this one; NULL: nothing */
     struct list happened; /* on poll->ready */
@@ -156,6 +174,7 @@ struct sim {
     struct list moving; /* sockets of which something is under way */
     struct list peers;
     struct list files;
+    size_t disk_bytes; /* that the disk still takes */
     uint16_t next_port;
     struct sys_address from4; /* where peers come from, by family */
     struct sys_address from6;
@@ -192,6 +211,7 @@ int sim_descriptor_open(struct sim *sim, enum sim_kind kind, struct sim_descript
 int sim_descriptors_full(const struct sim *sim);
 
 /* The open descriptor of this number and kind; aborts where there is none. */
+struct sim_descriptor *sim_any_descriptor_at(struct sim *sim, int fd, enum sim_call call);
 struct sim_descriptor *sim_descriptor_at(struct sim *sim, int fd, enum sim_kind kind,
                                          enum sim_call call);
 
@@ -293,5 +313,18 @@ void sim_file_install(struct sys *sys);
 struct sim_file *sim_file_find(struct sim *sim, const char *path);
 struct sim_file *sim_file_make(struct sim *sim, const char *path, enum sys_file_kind kind);
 void sim_file_free(struct sim_file *file);
+
+/* --- sim_disk.c --- */
+
+void sim_disk_install(struct sys *sys);
+
+/* Ends syncs that are due; what a descriptor for syncs is ready for; when the next sync is due,
+ * TIME_NEVER: none is under way. */
+void sim_disk_deliver(struct sim *sim);
+uint32_t sim_disk_ready(const struct sim *sim, const struct sim_descriptor *sync);
+int64_t sim_disk_next_ns(const struct sim *sim);
+
+/* Gives back what the descriptor holds of its file. */
+void sim_disk_close(struct sim_descriptor *descriptor);
 
 #endif

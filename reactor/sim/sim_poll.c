@@ -10,10 +10,9 @@
 /* --- descriptors -------------------------------------------------------------------------- */
 
 static const char *const kind_names[] = {
-    [SIM_KIND_POLL] = "a poll",
-    [SIM_KIND_SIGNALS] = "a signal descriptor",
-    [SIM_KIND_SOCKET] = "a socket",
-    [SIM_KIND_FILE] = "a file",
+    [SIM_KIND_POLL] = "a poll",        [SIM_KIND_SIGNALS] = "a signal descriptor",
+    [SIM_KIND_SOCKET] = "a socket",    [SIM_KIND_FILE] = "a file",
+    [SIM_KIND_DIRECTORY] = "a folder", [SIM_KIND_SYNC] = "a descriptor for syncs",
 };
 
 static int lowest_free(struct sim *sim)
@@ -62,7 +61,7 @@ int sim_descriptor_open(struct sim *sim, enum sim_kind kind, struct sim_descript
 }
 
 /* The open descriptor of this number, whatever its kind; aborts where there is none. */
-static struct sim_descriptor *any_descriptor_at(struct sim *sim, int fd, enum sim_call call)
+struct sim_descriptor *sim_any_descriptor_at(struct sim *sim, int fd, enum sim_call call)
 {
     int index = fd - SIM_FIRST_DESCRIPTOR;
     if (index < 0 || index >= sim->descriptors_size)
@@ -75,7 +74,7 @@ static struct sim_descriptor *any_descriptor_at(struct sim *sim, int fd, enum si
 struct sim_descriptor *sim_descriptor_at(struct sim *sim, int fd, enum sim_kind kind,
                                          enum sim_call call)
 {
-    struct sim_descriptor *descriptor = any_descriptor_at(sim, fd, call);
+    struct sim_descriptor *descriptor = sim_any_descriptor_at(sim, fd, call);
     if (descriptor->kind != kind)
         sim_die(sim, "%s: descriptor %d is %s, not %s", sim_call_name(call), fd,
                 kind_names[descriptor->kind], kind_names[kind]);
@@ -104,7 +103,7 @@ void sim_descriptor_close(struct sim *sim, struct sim_descriptor *descriptor)
         descriptor->socket->descriptor = NULL;
         sim_wire_close(descriptor->socket);
     }
-    sim_bytes_clear(&descriptor->content);
+    sim_disk_close(descriptor);
     free(descriptor);
 }
 
@@ -113,7 +112,7 @@ static int door_close(struct sys *sys, int fd)
 {
     struct sim *sim = sim_of(sys);
     sim_enter(sim, SIM_CLOSE);
-    struct sim_descriptor *descriptor = any_descriptor_at(sim, fd, SIM_CLOSE);
+    struct sim_descriptor *descriptor = sim_any_descriptor_at(sim, fd, SIM_CLOSE);
     if (descriptor->kind == SIM_KIND_SIGNALS)
         sim_die(sim, "close: descriptor %d is for signals_close", fd);
     sim_descriptor_close(sim, descriptor);
@@ -142,6 +141,8 @@ static uint32_t ready_of(struct sim *sim, struct sim_descriptor *descriptor)
 {
     if (descriptor->kind == SIM_KIND_SIGNALS)
         return sim->signals_pending ? SYS_READABLE : 0;
+    if (descriptor->kind == SIM_KIND_SYNC)
+        return sim_disk_ready(sim, descriptor);
     return sim_socket_ready(descriptor->socket);
 }
 
@@ -157,11 +158,11 @@ static int door_poll_add(struct sys *sys, int poll, int fd, uint64_t key)
 {
     struct sim *sim = sim_of(sys);
     struct sim_descriptor *watcher = sim_descriptor_at(sim, poll, SIM_KIND_POLL, SIM_POLL_ADD);
-    struct sim_descriptor *descriptor = any_descriptor_at(sim, fd, SIM_POLL_ADD);
+    struct sim_descriptor *descriptor = sim_any_descriptor_at(sim, fd, SIM_POLL_ADD);
     int fault = sim_enter(sim, SIM_POLL_ADD);
     if (fault < 0)
         return fault;
-    if (descriptor->kind == SIM_KIND_FILE)
+    if (descriptor->kind == SIM_KIND_FILE || descriptor->kind == SIM_KIND_DIRECTORY)
         return -EPERM;
     if (descriptor->kind == SIM_KIND_POLL)
         sim_die(sim, "poll_add: a poll in a poll is beyond this door");
@@ -212,6 +213,11 @@ static void note_spin(struct sim *sim, bool spun)
         sim_die(sim, "the program polls without end and never waits");
 }
 
+static int64_t earlier(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
 static int door_poll_wait(struct sys *sys, int poll, struct sys_event *events, int max_events,
                           int64_t timeout_ns)
 {
@@ -222,11 +228,12 @@ static int door_poll_wait(struct sys *sys, int poll, struct sys_event *events, i
     note_spin(sim, timeout_ns <= 0 && list_empty(&watcher->ready));
     for (;;) {
         sim_wire_deliver(sim, SIM_TO_ALL);
+        sim_disk_deliver(sim);
         int count = collect(sim, watcher, events, max_events);
         if (count > 0 || until_ns <= sim->now_ns)
             return count;
-        int64_t next_ns = sim_wire_next_ns(sim, SIM_TO_ALL);
-        if (!jump(sim, next_ns < until_ns ? next_ns : until_ns))
+        int64_t next_ns = earlier(sim_wire_next_ns(sim, SIM_TO_ALL), sim_disk_next_ns(sim));
+        if (!jump(sim, earlier(next_ns, until_ns)))
             return 0;
     }
 }

@@ -184,13 +184,13 @@ Test(sys, files_are_written_read_judged_and_removed)
     char path[64];
     char link_path[64];
     char text[16];
-    enum sys_file_kind kind;
+    struct sys_file_info info;
     cr_assert_not_null(mkdtemp(directory));
     snprintf(path, sizeof path, "%s/motd", directory);
     snprintf(link_path, sizeof link_path, "%s/link", directory);
 
-    cr_assert_eq(sys->file_kind(sys, path, &kind), 0);
-    cr_assert_eq(kind, SYS_FILE_NONE);
+    cr_assert_eq(sys->path_info(sys, path, &info), 0);
+    cr_assert_eq(info.kind, SYS_FILE_NONE);
     cr_assert_eq(sys->open_read(sys, path), -ENOENT);
     int fd = sys->open_write(sys, path);
     cr_assert_geq(fd, 0);
@@ -205,11 +205,11 @@ Test(sys, files_are_written_read_judged_and_removed)
     cr_assert_arr_eq(text, "hello", 5);
     cr_assert_eq(sys->read(sys, fd, text, sizeof text), 0);
     cr_assert_eq(sys->close(sys, fd), 0);
-    cr_assert_eq(sys->file_kind(sys, path, &kind), 0);
-    cr_assert_eq(kind, SYS_FILE_REGULAR);
+    cr_assert_eq(sys->path_info(sys, path, &info), 0);
+    cr_assert_eq(info.kind, SYS_FILE_REGULAR);
     cr_assert_eq(symlink(path, link_path), 0);
-    cr_assert_eq(sys->file_kind(sys, link_path, &kind), 0);
-    cr_assert_eq(kind, SYS_FILE_OTHER);
+    cr_assert_eq(sys->path_info(sys, link_path, &info), 0);
+    cr_assert_eq(info.kind, SYS_FILE_OTHER);
     cr_assert_eq(sys->unlink(sys, link_path), 0);
     cr_assert_eq(sys->unlink(sys, path), 0);
     cr_assert_eq(sys->unlink(sys, path), -ENOENT);

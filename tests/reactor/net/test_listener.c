@@ -428,9 +428,9 @@ Test(listener_open, a_closed_one_may_be_closed_again)
 
 static enum sys_file_kind kind_at_path(void)
 {
-    enum sys_file_kind kind;
-    cr_assert_eq(loop.sys->file_kind(loop.sys, PATH, &kind), 0);
-    return kind;
+    struct sys_file_info info;
+    cr_assert_eq(loop.sys->path_info(loop.sys, PATH, &info), 0);
+    return info.kind;
 }
 
 /* What a server leaves behind that has died. */

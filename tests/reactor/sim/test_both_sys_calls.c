@@ -81,7 +81,7 @@ static void local(struct probe *probe)
     struct sys_address peer;
     char path[64];
     char text[SYS_ADDRESS_TEXT];
-    enum sys_file_kind kind;
+    struct sys_file_info info;
     uid_t uid = 4711;
     snprintf(path, sizeof path, "/tmp/test_both_sys.%d.%d", (int)getpid(), run++);
     cr_assert_eq(sys_address_local(&address, path), 0);
@@ -89,8 +89,8 @@ static void local(struct probe *probe)
     int listener = sys->socket(sys, AF_UNIX);
     probe_note_result(probe, "nothing", sys->connect(sys, client, &address));
     probe_note_result(probe, "bind", sys->bind(sys, listener, &address));
-    probe_note_result(probe, "kind", sys->file_kind(sys, path, &kind));
-    probe_note_result(probe, "socket", kind == SYS_FILE_SOCKET);
+    probe_note_result(probe, "kind", sys->path_info(sys, path, &info));
+    probe_note_result(probe, "socket", info.kind == SYS_FILE_SOCKET);
     probe_note_result(probe, "nobody", sys->connect(sys, client, &address));
     probe_note_result(probe, "listen", sys->listen(sys, listener, 4));
     probe_note_result(probe, "connect", sys->connect(sys, client, &address));

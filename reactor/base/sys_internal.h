@@ -1,0 +1,28 @@
+/*
+ * sys_internal: the parts of the real door. Private to base/.
+ *
+ *   sys.c       memory, clocks, readiness, signals, sockets, the process
+ *   sys_file.c  files that last, and syncs that do not block
+ */
+#ifndef REACTOR_BASE_SYS_INTERNAL_H
+#define REACTOR_BASE_SYS_INTERNAL_H
+
+#include "reactor/base/sys.h"
+
+/* The table's calls on files that last: sys.h says what each does. */
+int kernel_open_update(struct sys *sys, const char *path, bool fresh);
+int kernel_open_directory(struct sys *sys, const char *path);
+int kernel_lock(struct sys *sys, int fd);
+int kernel_truncate(struct sys *sys, int fd, int64_t size);
+int kernel_rename(struct sys *sys, const char *from, const char *to);
+int kernel_path_info(struct sys *sys, const char *path, struct sys_file_info *info);
+int kernel_file_info(struct sys *sys, int fd, struct sys_file_info *info);
+int kernel_sync_open(struct sys *sys, int fd);
+int kernel_sync_start(struct sys *sys, int fd, int file);
+int kernel_sync_result(struct sys *sys, int fd);
+
+/* Ends what sync_open made on `fd`, if it did: before `fd` is closed. Waits for a sync that is
+ * under way. */
+void kernel_sync_close(int fd);
+
+#endif
