@@ -174,23 +174,8 @@ uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint6
     return line;
 }
 
-/*
- * Gaps.
- *
- * Lines that are dropped in a row are a gap, and are told of where the first of them stood.
- * Something in the receiver's queue, an answer or a message, may stand in the middle of them: what
- * was said before it is then told of in front of it, and what was said after it behind it. So what
- * comes before a pong, shown or told of, is what was said before it.
- *
- *      queue              [9 "* pong"]
- *      room    [5 ... 9]               [10 ... 14]    dropped
- *      shown   "5 lines"   "* pong"    "5 lines"
- *
- * The texts in front of an entry are entries themselves; the last one is a number in the
- * subscriber, which more may be added to.
- */
-
-/* Adds `lines` lines, of which `first` is the first. */
+/* Counts `lines` more lines into the gap before the cursor. Its notice stands where the first of
+ * them, `first`, would have stood. */
 static void add_missed(struct subscriber *subscriber, uint64_t lines,
                        const struct line_record *first)
 {
@@ -200,7 +185,8 @@ static void add_missed(struct subscriber *subscriber, uint64_t lines,
     subscriber->missed = missed < UINT32_MAX ? (uint32_t)missed : UINT32_MAX;
 }
 
-/* Drops the lines from the cursor up to `to`. Where none is left out, nobody looks at them. */
+/* Drops the lines from the cursor up to `to`, and counts those that would have been shown. As soon
+ * as none can be left out, the rest is counted without a look at each. */
 static void drop(struct subscriber *subscriber, uint64_t to)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
@@ -215,120 +201,6 @@ static void drop(struct subscriber *subscriber, uint64_t to)
     subscriber->cursor = to;
 }
 
-/* The first line behind `sequence`; there is one. */
-static uint64_t line_behind(const struct subscriber *subscriber, uint64_t sequence)
-{
-    const struct chunklog *log = &subscriber->broadcast->log;
-    uint64_t line = subscriber->cursor;
-    while (chunklog_record(log, line)->sequence <= sequence)
-        line++;
-    return line;
-}
-
-/* Appends to `queue` the text about the gap so far, in the place of `entry`, which is to follow. It
- * is as unlimited as the rest of a line, and nothing is told of in front of it. */
-static int append_text(struct subscriber *subscriber, const struct outbox_entry *entry,
-                       struct buffer *queue)
-{
-    const struct fanout *fanout = subscriber->broadcast->fanout;
-    char text[FANOUT_GAP_BYTES];
-    size_t size = fanout->rules->gap(subscriber, subscriber->missed, text, sizeof(text));
-    const struct outbox_entry head = {
-        .sequence = entry->sequence, .length = (uint32_t)size, .kind = OUTBOX_REST};
-    int rc = buffer_append(queue, fanout->pool.sys, &head, sizeof(head));
-    if (rc == 0)
-        rc = buffer_append(queue, fanout->pool.sys, text, size);
-    subscriber->outbox->waiting_bytes[OUTBOX_REST] += (uint32_t)size;
-    subscriber->missed = 0;
-    return rc;
-}
-
-/* The stretch of the order in which entries stand in the middle of a gap. */
-struct middle {
-    uint64_t from; /* its first line's */
-    uint64_t before; /* its last line's */
-};
-
-/* Of the gap that ends before line `to`; the line at the cursor is shown. */
-static struct middle find_middle(const struct subscriber *subscriber, uint64_t to)
-{
-    const struct chunklog *log = &subscriber->broadcast->log;
-    uint64_t last = to - 1;
-    while (last > subscriber->cursor && broadcast_may_leave_out(subscriber, last) &&
-           leaves_out(subscriber, chunklog_record(log, last)))
-        last--;
-    return (struct middle){.from = broadcast_next_sequence(subscriber),
-                           .before = chunklog_record(log, last)->sequence};
-}
-
-static bool is_within(const struct outbox_entry *entry, struct middle middle)
-{
-    return entry->kind != OUTBOX_REST && entry->sequence >= middle.from &&
-           entry->sequence < middle.before;
-}
-
-static bool any_within(const struct outbox *outbox, struct middle middle)
-{
-    struct outbox_entry entry;
-    size_t offset = 0;
-    while (outbox_entry_at(outbox, offset, &entry)) {
-        if (is_within(&entry, middle))
-            return true;
-        offset += sizeof(entry) + entry.length;
-    }
-    return false;
-}
-
-/* Copies the queue to `queue`, with what is told of in front of entries. */
-static int copy_queue(struct subscriber *subscriber, struct middle middle, struct buffer *queue)
-{
-    const struct outbox *outbox = subscriber->outbox;
-    struct sys *sys = subscriber->broadcast->fanout->pool.sys;
-    struct outbox_entry entry;
-    size_t offset = 0;
-    int rc = 0;
-    for (const char *bytes; rc == 0 && (bytes = outbox_entry_at(outbox, offset, &entry));) {
-        size_t size = sizeof(entry) + entry.length;
-        if (is_within(&entry, middle)) {
-            drop(subscriber, line_behind(subscriber, entry.sequence));
-            if (subscriber->missed)
-                rc = append_text(subscriber, &entry, queue);
-        }
-        if (rc == 0)
-            rc = buffer_append(queue, sys, bytes - sizeof(entry), size);
-        offset += size;
-    }
-    return rc;
-}
-
-/* Tells in the queue of what was said before an entry of it. */
-static void tell_between(struct subscriber *subscriber, struct middle middle)
-{
-    struct outbox *outbox = subscriber->outbox;
-    struct sys *sys = subscriber->broadcast->fanout->pool.sys;
-    const struct subscriber before = *subscriber;
-    const uint32_t rest_bytes = outbox->waiting_bytes[OUTBOX_REST];
-    struct buffer queue = {NULL};
-    if (copy_queue(subscriber, middle, &queue) < 0) {
-        *subscriber = before;
-        outbox->waiting_bytes[OUTBOX_REST] = rest_bytes;
-        buffer_release(&queue, sys);
-    } else {
-        buffer_release(&outbox->queue, sys);
-        outbox->queue = queue;
-    }
-}
-
-/* Drops the lines below `to` for a receiver whose settled cursor is on one of them. Without memory
- * for texts in front of entries, all is told of in one, in front of all of them. */
-static void make_gap(struct subscriber *subscriber, uint64_t to)
-{
-    struct middle middle = find_middle(subscriber, to);
-    if (subscriber->broadcast->fanout->rules->gap && any_within(subscriber->outbox, middle))
-        tell_between(subscriber, middle);
-    drop(subscriber, to);
-}
-
 /* Drops what lies below `boundary` for a receiver that can't be sent it. */
 static void step_over(struct subscriber *subscriber, uint64_t boundary)
 {
@@ -339,7 +211,7 @@ static void step_over(struct subscriber *subscriber, uint64_t boundary)
     if (owed && subscriber->cursor < to) {
         if (rules->fell_behind)
             rules->fell_behind(subscriber);
-        make_gap(subscriber, to);
+        drop(subscriber, to);
     }
     if (subscriber->cursor < boundary)
         subscriber->cursor = boundary;

@@ -1,23 +1,24 @@
 /*
  * broadcast: one to many, as a log with cursors.
  *
- * A line is appended once, whatever the number of subscribers; each subscriber
- * is a cursor, the number of the line it is shown next. Being behind costs
- * nothing but the chunks that are kept for the slowest cursor, and those are
- * bounded by the backlog: who is further behind than that steps over the oldest
- * chunk and remembers how many lines it missed. It is told where the first of
- * them stood; where something in its queue stands among them, in front of that,
- * of those that came before, and behind it of the others.
+ * A line is appended once, however many subscribers there are. Each subscriber
+ * is a cursor: the number of the next line it is shown. A slow subscriber costs
+ * only the chunks of the log that are kept for it, and the backlog limits these.
  *
  *      log     [ 3  4  5  6 ][ 7  8  9 10 ][ 11 12 ]
  *                    ^               ^              ^
  *                    ann: 5          bob: 9         eve: 13, caught up
  *
- * A cursor stands at a line's start, always: where a send is cut in the middle
- * of a line, the rest is copied to the receiver's own queue. A receiver isn't
- * shown its own lines, nor those that the fanout's `skips` rule leaves out.
+ * A blocked subscriber that falls further behind steps over the oldest chunks.
+ * All lines that it misses in a row make one gap, which is shown as one notice.
+ * The notice stands where the first missing line would have stood; an answer or
+ * a message that falls inside the gap follows the notice.
  *
- * What one receiver is sent next is send_plan.h's business; when, flush.h's.
+ * A cursor always stands at the start of a line: if a send is cut in the middle
+ * of a line, the rest of that line is copied to the receiver's own queue. A
+ * receiver is not shown its own lines, nor those that the `skips` rule leaves out.
+ *
+ * send_plan.h says what one receiver is sent next, fanout.h says when.
  */
 #ifndef REACTOR_BROADCAST_BROADCAST_H
 #define REACTOR_BROADCAST_BROADCAST_H
@@ -36,8 +37,8 @@ struct subscriber {
     uint64_t cursor; /* the next line to be shown; the log's end when caught up */
     uint64_t end; /* lines from here on are not for it; SUBSCRIBER_OPEN */
     uint64_t own_end; /* the number after its last own line: no own line from here on */
-    uint64_t missed_sequence; /* while `missed`: of the first of them */
-    uint32_t missed; /* lines dropped before the cursor and not yet told */
+    uint64_t missed_sequence; /* while `missed` is not 0: of the first missed line */
+    uint32_t missed; /* lines dropped before the cursor; no notice was sent yet */
     uint32_t index; /* in broadcast->members */
 };
 
@@ -105,9 +106,8 @@ static inline void broadcast_advance(struct subscriber *subscriber, uint64_t to)
     subscriber->cursor = to;
 }
 
-/* The order of what comes next for a settled subscriber that has something to be shown. A gap has
- * that of the first line that it stands for: what was written in the middle of it, a pong perhaps,
- * comes after every line before it or what stands for that. */
+/* The place in the order of what a settled subscriber is shown next (it has something to be shown).
+ * A gap has the place of its first line, so what was written inside the gap follows the notice. */
 uint64_t broadcast_next_sequence(const struct subscriber *subscriber);
 
 /* The number of the first line that is not for this subscriber yet. */

@@ -141,7 +141,7 @@ static size_t accounted_before(const struct crowd_lines *lines, const char *room
     return count;
 }
 
-Test(slow_readers, before_a_pong_from_the_middle_of_a_gap_is_told_what_was_said_before_it)
+Test(slow_readers, pongs_that_fall_into_a_gap_follow_its_one_notice)
 {
     struct busy_room busy = busy_room_start(server_start("--backlog", "64K"), 1);
     start_counting(&busy, "#room");
@@ -156,6 +156,8 @@ Test(slow_readers, before_a_pong_from_the_middle_of_a_gap_is_told_what_was_said_
     busy_room_talk(&busy, ANN, 1500, 100);
     busy_room_resume(&busy);
     crowd_barrier(busy.crowd, 0, busy.crowd->count);
+    cr_assert_eq(crowd_count(busy.crowd, FIRST_STALLED, GAP_TEXT), 1, "one gap, one line");
+    follow(&busy, FIRST_STALLED, (struct truth){.room = "#room", .hidden = "sam0"});
     struct crowd_lines seen = crowd_lines(busy.crowd, FIRST_STALLED, START);
     struct crowd_lines truth = crowd_lines(busy.crowd, WITNESS, START);
     for (int part = 0; part < 4; part++) {
@@ -163,10 +165,9 @@ Test(slow_readers, before_a_pong_from_the_middle_of_a_gap_is_told_what_was_said_
         (void)snprintf(pong, sizeof(pong), "* pong part%d", part);
         (void)snprintf(own, sizeof(own), "here at part%d", part);
         /* Its own lines were shown to the witness alone. */
-        cr_assert_eq(accounted_before(&seen, "#room", pong) + (size_t)part,
-                     accounted_before(&truth, "#room", own), "part %d", part);
+        cr_assert_geq(accounted_before(&seen, "#room", pong) + (size_t)part,
+                      accounted_before(&truth, "#room", own), "part %d", part);
     }
-    cr_assert_gt(crowd_count(busy.crowd, FIRST_STALLED, GAP_TEXT), 2, "too little was said");
     crowd_lines_free(&truth);
     crowd_lines_free(&seen);
     busy_room_end(&busy);

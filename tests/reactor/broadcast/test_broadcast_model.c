@@ -144,41 +144,26 @@ static void insert_at(int reader, size_t at, struct item item)
     to->items[at] = item;
 }
 
-static bool is_dropped(const struct item *item, const struct slot *slot, uint64_t first)
-{
-    return is_of(item, slot) && !item->lost && item->number < first;
-}
-
-/* The lines below `first` are gone: those that `slot` was owed become a gap, which is told of in
- * front of each entry that stands in the middle of it, and as to the rest where its first was. */
+/* The lines below `first` are gone. Those that `slot` was owed become one gap, with what was lost
+ * just before: it stands where the first line of all of them stood. */
 static void drop(struct slot *slot, uint64_t first)
 {
     struct pending *owed = &pending[slot->reader];
     struct item gap = {.slot = slot, .room = slot->room};
-    size_t behind = owed->count; /* behind the last line that is dropped */
     size_t place = 0;
-    while (behind > 0 && !is_dropped(&owed->items[behind - 1], slot, first))
-        behind--;
-    if (behind == 0)
-        return;
-    check(readers[slot->reader].outbox.blocked || readers[slot->reader].outbox.dead);
-    for (size_t i = 0; i < behind;) {
+    bool dropped = false;
+    for (size_t i = owed->count; i-- > 0;) {
         const struct item *item = &owed->items[i];
-        if (is_dropped(item, slot, first) || (is_of(item, slot) && item->lost)) {
-            place = gap.lost ? place : i;
-            gap.lost += item->lost ? item->lost : 1;
-            remove_at(owed, i);
-            behind--;
-        } else if (gap.lost && !item->slot && !item->lost) {
-            insert_at(slot->reader, i, (struct item){.lost = gap.lost, .room = gap.room});
-            gap.lost = 0;
-            behind++;
-            i += 2;
-        } else {
-            i++;
-        }
+        if (!is_of(item, slot) || (!item->lost && item->number >= first))
+            continue;
+        dropped = dropped || !item->lost;
+        gap.lost += item->lost ? item->lost : 1;
+        place = i;
+        remove_at(owed, i);
     }
-    insert_at(slot->reader, place, gap);
+    check(!dropped || readers[slot->reader].outbox.blocked || readers[slot->reader].outbox.dead);
+    if (gap.lost)
+        insert_at(slot->reader, place, gap);
 }
 
 static void told_of_end(struct subscriber *subscriber)
@@ -277,10 +262,6 @@ static void append(int room, int author)
     size_t size = roll(8) == 0 ? 1 + roll(LINE_MAX_BYTES) : 1 + roll(200);
     uint64_t sequence = fanout.sequence;
     fill(line, ++next_id, size);
-    /* Whether there was memory to tell of a gap in front of an entry can't be known here. */
-    for (int reader = 0; reader < READERS; reader++)
-        if (buffer_length(&readers[reader].outbox.queue) > 0)
-            door.fail_at = 0;
     int rc = broadcast_append(to, slot ? &slot->subscriber : NULL, line, size);
     for (struct slot *at = slots; at < slots + SLOTS; at++)
         if (at->used && at->room == room)
