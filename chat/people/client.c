@@ -136,15 +136,6 @@ void client_tell(struct client *client, const char *format, ...)
     put(client, chat->output, length);
 }
 
-void client_tell_words(struct client *client, const char *const words[])
-{
-    struct chat *chat = client_chat(client);
-    char *end = text_put_words(stpcpy(chat->output, "* "), words);
-    end = stpcpy(end, "\r\n");
-    assert((size_t)(end - chat->output) < chat->output_size);
-    put(client, chat->output, (size_t)(end - chat->output));
-}
-
 void client_refuse(struct client *client, const char *format, ...)
 {
     struct chat *chat = client_chat(client);
@@ -182,6 +173,30 @@ int client_message(struct client *client, const char *from, const char *text, si
     assert(line > 0 && (size_t)line < chat->output_size);
     int rc = outbox_write(outbox, &chat->fanout, OUTBOX_MESSAGE, chat->output, (size_t)line);
     return rc < 0 ? -ENOMEM : 0;
+}
+
+/* Parentheses become brackets: a parting word cannot close the ones that it stands in. */
+static void use_brackets(char *text)
+{
+    for (; *text; text++)
+        if (*text == '(' || *text == ')')
+            *text = *text == '(' ? '[' : ']';
+}
+
+void client_set_parting(struct client *client, const char *before, const char *text, size_t length)
+{
+    struct sys *sys = sys_of(client);
+    struct client_extra *extra = client_extra(client);
+    size_t prefix = strlen(before);
+    char *reason = extra ? sys->allocate(sys, prefix + length + 1) : NULL;
+    if (!reason)
+        return;
+    memcpy(reason, before, prefix);
+    memcpy(reason + prefix, text, length);
+    reason[prefix + length] = '\0';
+    use_brackets(reason + prefix);
+    sys->release(sys, extra->parting);
+    extra->parting = reason;
 }
 
 char *client_copy_text(const struct client *client, const char *text, size_t length)

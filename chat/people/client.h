@@ -36,7 +36,7 @@ struct member {
 /* What most clients never have. Owned, each may be NULL. */
 struct client_extra {
     char *away; /* its text while it is away */
-    char *parting; /* its parting word */
+    char *parting; /* the reason that its rooms are shown: `quit: see you` */
     struct ignored *ignored; /* whom it doesn't hear: ignore.h */
     struct host *host; /* where it is counted: hosts.h; given back by the session */
 };
@@ -110,10 +110,6 @@ int client_rename(struct client *client, const char *name, size_t length);
 void client_tell(struct client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The same for words that stand together, of which NULL is the last: composing takes a fifth of
- * the instructions, for what each of thousands is told. They fit into a line. */
-void client_tell_words(struct client *client, const char *const words[]);
-
 /* `! TEXT`: its line was not carried out, and why. */
 void client_refuse(struct client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -125,6 +121,10 @@ void client_show(struct client *client, const char *format, ...)
 /* `@FROM TEXT`: a private message, in the scratch or anywhere. Returns 0, or -EAGAIN where too much
  * already waits for this reader, or -ENOMEM: nothing was sent. */
 int client_message(struct client *client, const char *from, const char *text, size_t length);
+
+/* Sets the reason that is shown when it goes: `before` and the text, in which parentheses become
+ * brackets, because the reason will stand in parentheses. Without memory it goes without one. */
+void client_set_parting(struct client *client, const char *before, const char *text, size_t length);
 
 /* A copy of `length` bytes with a NUL, from the door; NULL where there is no memory. */
 char *client_copy_text(const struct client *client, const char *text, size_t length);

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "chat/people/line_kind.h"
+
 #define FIRST_CAPACITY 4
 
 /* The `to_sequence` of somebody who is ignored still. */
@@ -65,7 +67,7 @@ bool ignore_skips(const struct outbox *outbox, const struct line_record *record)
         const struct ignored_person *person = &ignored->people[i];
         if (person->tag == record->author && record->sequence > person->from_sequence &&
             record->sequence <= person->to_sequence)
-            return true;
+            return line_kind(chunklog_bytes(record), record->length) == LINE_SPEECH;
     }
     return false;
 }

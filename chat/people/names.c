@@ -40,30 +40,40 @@ static bool is_guest(const char *text, size_t length)
            all(text + prefix, length - prefix, is_digit);
 }
 
-const char *names_nick_problem(const char *text, size_t length)
+static bool is_reserved(const char *text, size_t length, const char *server)
+{
+    static const char *const reserved[] = {"server",   "chatd", "admin",  "administrator",
+                                           "operator", "root",  "system", "help",
+                                           "everyone", "all",   "you",    "nobody"};
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+        if (strlen(reserved[i]) == length && text_equal_folded(text, reserved[i], length))
+            return true;
+    return strlen(server) == length && text_equal_folded(text, server, length);
+}
+
+enum names_fault names_judge_nick(const char *text, size_t length, const char *server)
 {
     if (length < 1 || length > NAMES_NICK_MAX || !is_letter(text[0]) ||
         !all(text, length, is_name_byte))
-        return "1 to 20 of A-Z a-z 0-9 _ -, a letter first";
+        return NAMES_INVALID;
     if (is_guest(text, length))
-        return NAMES_GUEST " with a number is the server's to give";
-    return NULL;
+        return NAMES_GUESTS;
+    return is_reserved(text, length, server) ? NAMES_RESERVED : NAMES_FINE;
 }
 
-const char *names_room_problem(const char *text, size_t length)
+size_t names_spell_room(char room[static NAMES_ROOM_MAX + 1], const char *text, size_t length)
 {
-    if (length < 2 || length > NAMES_ROOM_MAX || text[0] != '#' ||
-        !all(text + 1, length - 1, is_name_byte))
-        return "# and 1 to 30 of a-z 0-9 _ -";
-    return NULL;
-}
-
-void names_fold_room(char room[static NAMES_ROOM_MAX + 1], const char *text, size_t length)
-{
-    assert(length <= NAMES_ROOM_MAX);
+    if (length > 0 && text[0] == '#') {
+        text++;
+        length--;
+    }
+    if (length < 1 || length > NAMES_ROOM_MAX - 1 || !all(text, length, is_name_byte))
+        return 0;
+    room[0] = '#';
     for (size_t i = 0; i < length; i++)
-        room[i] = text_fold(text[i]);
-    room[length] = '\0';
+        room[i + 1] = text_fold(text[i]);
+    room[length + 1] = '\0';
+    return length + 1;
 }
 
 int names_init(struct names *names, struct sys *sys)

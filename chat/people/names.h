@@ -32,7 +32,7 @@
 /* No name in a table is longer, whatever it names. */
 #define NAMES_TEXT_MAX NAMES_ROOM_MAX
 
-/* What the server calls those who haven't said; followed by a number. */
+/* What the server calls people who have not taken a name; followed by a number. */
 #define NAMES_GUEST "guest"
 
 struct names {
@@ -43,15 +43,21 @@ struct names {
     struct siphash_key key;
 };
 
-/* NULL where a person may take this name; else what would be right, to stand after a colon. */
-const char *names_nick_problem(const char *text, size_t length);
+/* What may be said against a person's name. */
+enum names_fault {
+    NAMES_FINE,
+    NAMES_INVALID, /* not 1 to NAMES_NICK_MAX of A-Z a-z 0-9 _ -, starting with a letter */
+    NAMES_GUESTS, /* `guest` and a number: only the server gives these */
+    NAMES_RESERVED /* could be taken for the server, its operator or everybody */
+};
 
-/* The same for a room, given with its #. Capitals are right: names_fold_room makes them small. */
-const char *names_room_problem(const char *text, size_t length);
+/* Judges a name that a person wants. `server` is the --name: reserved too. */
+enum names_fault names_judge_nick(const char *text, size_t length, const char *server);
 
-/* Writes the name under which a room goes by, NUL-terminated, to `room`; `length` is at most
- * NAMES_ROOM_MAX. */
-void names_fold_room(char room[static NAMES_ROOM_MAX + 1], const char *text, size_t length);
+/* Spells the room that somebody typed, with or without its # and in any case: writes `#` and the
+ * name in lower case, NUL-terminated, to `room` and returns its length; 0 if it is not a valid
+ * name (1 to 30 of a-z 0-9 _ - after the #), and then `room` is not written. */
+size_t names_spell_room(char room[static NAMES_ROOM_MAX + 1], const char *text, size_t length);
 
 /* Makes an empty table that has allocated nothing; -errno where the kernel gives no random key. */
 int names_init(struct names *names, struct sys *sys);

@@ -34,7 +34,7 @@ struct room *room_open(struct chat *chat, uint64_t creator, const char *name, si
     if (!room)
         return NULL;
     *room = (struct room){.chat = chat, .creator = creator};
-    names_fold_room(room->name, name, length);
+    (void)names_spell_room(room->name, name, length); /* it is valid */
     if (names_add(&chat->rooms, room->name) < 0) {
         sys->release(sys, room);
         return NULL;
@@ -149,19 +149,37 @@ int room_emote(struct member *member, const char *text, size_t length)
     return say(member, compose(room, " * ", client_of(member)->name, " ", said));
 }
 
-void room_event(struct room *room, const char *format, ...)
+/* `#room -- TEXT` to all members but `author`, NULL being nobody. */
+static void emit(struct room *room, struct member *author, const char *format, va_list arguments)
 {
     char *line = room->chat->output;
     size_t most = room->chat->output_size - 2;
     size_t length = (size_t)snprintf(line, most, "%s -- ", room->name);
-    va_list arguments;
-    va_start(arguments, format);
     int added = vsnprintf(line + length, most - length, format, arguments);
-    va_end(arguments);
     assert(added >= 0);
     length += (size_t)added;
     assert(length < most);
-    (void)append(room, NULL, length); /* as said: without memory nobody is told */
+    (void)append(room, author, length); /* as said: without memory nobody is told */
+}
+
+void room_event(struct room *room, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    emit(room, NULL, format, arguments);
+    va_end(arguments);
+}
+
+/* The same, not shown to the member it is about, which was told. */
+static void event_for_others(struct member *member, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void event_for_others(struct member *member, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    emit(room_of(member), member, format, arguments);
+    va_end(arguments);
 }
 
 int room_set_topic(struct member *member, const char *text, size_t length)
@@ -361,6 +379,6 @@ void room_tell_renamed(struct client *client, const char *before)
         /* Somebody who left may have had this name: that is to be read first. */
         if (gather_has_departures(&room->gather))
             room_announce(room);
-        room_event(room, "%s is now %s", before, client->name);
+        event_for_others(member, "%s is now %s", before, client->name);
     }
 }

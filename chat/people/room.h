@@ -116,8 +116,9 @@ void room_event(struct room *room, const char *format, ...) __attribute__((forma
 /* Sets the topic, which isn't empty, and tells all. Returns 0 or -ENOMEM. */
 int room_set_topic(struct member *member, const char *text, size_t length);
 
-/* Tells all rooms of `client` that it was called `before`; where its arrival is not announced yet,
- * nothing is said, and it arrives under its new name. To be called after client_rename. */
+/* Tells the others in all rooms of `client` that it was called `before`. A room in which its
+ * arrival is not announced yet is told nothing: it arrives there under its new name. Call this after
+ * client_rename. */
 void room_tell_renamed(struct client *client, const char *before);
 
 /* Announces what is gathered, now. */

@@ -6,6 +6,7 @@
 
 #include "chat/people/ignore.h"
 #include "chat/people/motd.h"
+#include "chat/session/roll.h"
 #include "chat/text/text.h"
 #include "chat/text/units.h"
 
@@ -32,7 +33,7 @@ static void start(struct client *client, const struct answer *answer)
 {
     struct answer *copy = sys_of(client)->allocate(sys_of(client), sizeof(*copy));
     if (!copy) {
-        client_refuse(client, "out of memory: the answer is not complete, try again");
+        client_refuse(client, "Out of memory: the answer is not complete, try again.");
         return;
     }
     *copy = *answer;
@@ -65,49 +66,6 @@ void answer_release(struct client *client)
 {
     while (client->answer)
         drop_first(client);
-}
-
-/* Names, as many on a line as fit. */
-
-struct roll {
-    char text[ANSWER_COLUMNS - 1]; /* after `* ` */
-    size_t length;
-    uint32_t names;
-};
-
-static void roll_put(struct roll *roll, const char *text)
-{
-    size_t length = strlen(text);
-    assert(roll->length + length < sizeof(roll->text));
-    memcpy(roll->text + roll->length, text, length + 1);
-    roll->length += length;
-}
-
-static void roll_put_number(struct roll *roll, uint32_t number)
-{
-    char digits[TEXT_NUMBER];
-    (void)text_put_number(digits, number);
-    roll_put(roll, digits);
-}
-
-static void roll_begin(struct roll *roll, const char *before)
-{
-    roll->length = 0;
-    roll->names = 0;
-    roll_put(roll, before);
-}
-
-/* Adds a name with what is said of it; false where the line is full. */
-static bool roll_add(struct roll *roll, const char *name, const char *remark)
-{
-    const char *between = roll->names > 0 ? ", " : "";
-    if (roll->length + strlen(between) + strlen(name) + strlen(remark) >= sizeof(roll->text))
-        return false;
-    roll_put(roll, between);
-    roll_put(roll, name);
-    roll_put(roll, remark);
-    roll->names++;
-    return true;
 }
 
 /* /who */
@@ -152,7 +110,7 @@ static bool compose_who(struct answer *answer, struct client *client)
     }
     if (!count_rest(answer, room->people))
         return false;
-    client_tell(client, "In %s: and %u more", room->name, room->people - answer->named);
+    client_tell(client, "In %s: %u more", room->name, room->people - answer->named);
     return true;
 }
 
@@ -180,7 +138,7 @@ static bool compose_rooms(struct answer *answer, struct client *client)
     }
     if (!count_rest(answer, names_count(rooms)))
         return false;
-    client_tell(client, "and %zu more rooms", names_count(rooms) - answer->named);
+    client_tell(client, "%zu more rooms", names_count(rooms) - answer->named);
     return true;
 }
 
@@ -363,7 +321,7 @@ size_t answer_others(const struct client *client, const struct room *room, char 
 {
     uint32_t others = room->people - 1;
     if (others == 0)
-        return (size_t)snprintf(text, size, "nobody else is here");
+        return (size_t)snprintf(text, size, "Nobody else is here");
     struct roll roll;
     roll_begin(&roll, "");
     roll_put_number(&roll, others);

@@ -23,7 +23,8 @@
 #define ANSWER_HISTORY_ON_JOIN 10
 #define ANSWER_HISTORY_DEFAULT 20
 
-/* What the server writes by itself is at most so wide, unless a name or a text makes it longer. */
+/* Lines that the server writes by itself are at most this wide, unless a name or a text makes them
+ * longer. */
 #define ANSWER_COLUMNS 80
 
 /* Starts an answer of `client`; what it is composed of comes after one that is under way, if any.
@@ -48,7 +49,7 @@ bool answer_next(struct client *client);
 /* Drops what is under way. */
 void answer_release(struct client *client);
 
-/* Writes who is in `room` besides `client`, which is a member, into `text`: `nobody else is here`,
+/* Writes who is in `room` besides `client`, which is a member, into `text`: `Nobody else is here`,
  * `1 other: ann`, `12 others: ann, bob, cat, dog, eve and 7 more`; in order of arrival as far as
  * nobody has left, and no more names than fit in `size` bytes, 32 at least. Returns the length
  * without the NUL. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "chat/session/answer.h"
-#include "chat/session/commands.h"
+#include "chat/session/call.h"
 #include "chat/text/text.h"
 
 static void command_help(const struct call *call);
@@ -21,33 +21,32 @@ static void command_ping(const struct call *call)
 static void command_quit(const struct call *call)
 {
     struct word parting = call->words[0];
-    struct client_extra *extra = parting.text ? client_extra(call->client) : NULL;
-    if (extra) /* without memory it leaves without a word */
-        extra->parting = client_copy_text(call->client, parting.text, parting.length);
+    if (parting.text)
+        client_set_parting(call->client, "quit: ", parting.text, parting.length);
     call->client->end = CLIENT_QUIT;
 }
 
 /* In the order of /help. */
 static const struct command commands[] = {
     {"help", "[COMMAND]", "all commands, or one", command_help},
-    {"nick", "NAME", "take a name", command_nick},
+    {"nick", "[NAME]", "take a name; without NAME: what you are called", command_nick},
     {"join", "#room [KEY]", "enter (created if new) and make it the room you talk in",
      command_join},
     {"leave", "[#room]", "leave a room", command_leave},
     {"rooms", "", "which rooms there are, with counts", command_rooms},
     {"who", "[#room]", "who is in a room", command_who},
-    {"msg", "NICK TEXT", "speak privately", command_msg},
-    {"me", "TEXT", "emote: /me waves", command_me},
+    {"msg", "NICK TEXT", "speak privately; to a #room you are in: without moving", command_msg},
+    {"me", "TEXT", "describe an action: /me waves", command_me},
     {"topic", "[TEXT]", "show or set the topic", command_topic},
-    {"lock", "[KEY]", "ask a key of who enters your room; without KEY one is made", command_lock},
-    {"unlock", "", "stop asking for a key", command_unlock},
+    {"lock", "[KEY]", "require a key to enter; without KEY, one is generated", command_lock},
+    {"unlock", "", "stop requiring a key", command_unlock},
     {"history", "[N]", "the last N lines that the room remembers", command_history},
-    {"ignore", "[NICK]", "stop hearing someone; without NICK the list", command_ignore},
-    {"unignore", "NICK", "hear someone again", command_unignore},
+    {"ignore", "[NICK]", "hide what someone says; without NICK: the list", command_ignore},
+    {"unignore", "NICK", "show what they say again", command_unignore},
     {"whois", "NICK", "name, rooms, idle time, away text", command_whois},
     {"away", "[TEXT]", "mark yourself away; without TEXT: back", command_away},
-    {"ping", "[TOKEN]", "answers pong when all that you sent before is done", command_ping},
-    {"quit", "[TEXT]", "leave, with a parting word", command_quit},
+    {"ping", "[TOKEN]", "answered by pong when all you sent before is done", command_ping},
+    {"quit", "[TEXT]", "leave the chat, with a parting word", command_quit},
     /* For the help alone: such a line is speech before anybody looks here. */
     {"/text", "", "say a line that begins with /", NULL},
 };
@@ -92,7 +91,7 @@ static const struct command *find(struct client *client, struct word name)
     if (count > 1)
         refuse_ambiguous(client, name);
     else
-        client_refuse(client, "no such command: /%.*s (/help lists all)", word_shown(name),
+        client_refuse(client, "There is no command /%.*s. /help lists all.", word_shown(name),
                       name.text);
     return NULL;
 }

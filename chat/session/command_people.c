@@ -4,16 +4,32 @@
 
 #include "chat/people/ignore.h"
 #include "chat/session/answer.h"
-#include "chat/session/commands.h"
+#include "chat/session/call.h"
+#include "chat/session/roll.h"
 #include "chat/text/units.h"
 
-/* The person called `name`; NULL where there is none, and that was told. */
-static struct client *find_person(const struct call *call, struct word name)
+/* Whether the client may be called `name`; if not, it was told. */
+static bool may_be_called(const struct call *call, struct word name)
 {
-    struct client *person = client_find(client_chat(call->client), name.text, name.length);
-    if (!person)
-        call_refuse(call, "nobody is called %.*s", word_shown(name), name.text);
-    return person;
+    const char *server = client_chat(call->client)->config->name;
+    switch (names_judge_nick(name.text, name.length, server)) {
+    case NAMES_INVALID:
+        call_refuse(call,
+                    "\"%.*s\" is not a valid name: 1 to %d of A-Z a-z 0-9 _ -, starting with a "
+                    "letter",
+                    word_shown(name), name.text, NAMES_NICK_MAX);
+        return false;
+    case NAMES_GUESTS:
+        call_refuse(call, "%.*s is not free: names like guest7 are reserved", word_shown(name),
+                    name.text);
+        return false;
+    case NAMES_RESERVED:
+        call_refuse(call, "The name %.*s is reserved.", word_shown(name), name.text);
+        return false;
+    case NAMES_FINE:
+        break;
+    }
+    return true;
 }
 
 void command_nick(const struct call *call)
@@ -21,47 +37,20 @@ void command_nick(const struct call *call)
     struct client *client = call->client;
     struct word name = call->words[0];
     char before[sizeof(client->name)];
-    const char *problem = names_nick_problem(name.text, name.length);
-    if (problem) {
-        call_refuse(call, "%.*s won't do: %s", word_shown(name), name.text, problem);
+    if (!name.text) {
+        client_tell(client, "You are %s.", client->name);
         return;
     }
+    if (!may_be_called(call, name))
+        return;
     memcpy(before, client->name, sizeof(before));
     if (client_rename(client, name.text, name.length) < 0) {
-        call_refuse(call, "%.*s is taken", word_shown(name), name.text);
+        call_refuse(call, "The name %.*s is taken.", word_shown(name), name.text);
         return;
     }
     client_tell(client, "You are now %s.", client->name);
     if (strcmp(before, client->name) != 0)
         room_tell_renamed(client, before);
-}
-
-/* Sends a private message. Who is ignored learns nothing of that. */
-static int deliver(struct client *from, struct client *to, struct word text)
-{
-    if (ignore_holds(to, client_tag(from)))
-        return 0;
-    room_announce_client(from);
-    return client_message(to, from->name, text.text, text.length);
-}
-
-void command_msg(const struct call *call)
-{
-    struct client *client = call->client;
-    struct client *to = find_person(call, call->words[0]);
-    if (!to)
-        return;
-    if (to == client) {
-        call_refuse(call, "%s is yourself", client->name);
-        return;
-    }
-    int rc = deliver(client, to, call->words[1]);
-    if (rc == -EAGAIN)
-        client_refuse(client, "%s is not reading; your message was not sent", to->name);
-    else if (rc < 0)
-        call_out_of_memory(call);
-    else if (client_away(to))
-        client_tell(client, "%s is away: %s", to->name, client_away(to));
 }
 
 static int ignore_person(struct client *client, const struct client *person)
@@ -81,58 +70,74 @@ void command_ignore(const struct call *call)
         answer_ignored(client);
         return;
     }
-    struct client *person = find_person(call, call->words[0]);
+    struct client *person = call_find_person(call, call->words[0]);
     if (!person)
         return;
     if (person == client) {
-        call_refuse(call, "%s is yourself", client->name);
+        call_refuse(call, "That is you.");
         return;
     }
     int rc = ignore_person(client, person);
     if (rc == -ENOSPC)
-        call_refuse(call, "you ignore %d people already, /unignore one", CHAT_IGNORED_MAX);
+        call_refuse(call, "You already ignore %d people: /unignore somebody first.",
+                    CHAT_IGNORED_MAX);
     else if (rc < 0)
         call_out_of_memory(call);
     else
-        client_tell(client, "You don't hear %s any more.", person->name);
+        client_tell(client, "You no longer see what %s says.", person->name);
 }
 
 void command_unignore(const struct call *call)
 {
-    struct client *person = find_person(call, call->words[0]);
+    struct client *person = call_find_person(call, call->words[0]);
     if (!person)
         return;
     if (ignore_remove(call->client, client_tag(person)) < 0)
-        call_refuse(call, "you don't ignore %s", person->name);
+        call_refuse(call, "You were not ignoring %s.", person->name);
     else
-        client_tell(call->client, "You hear %s again.", person->name);
+        client_tell(call->client, "You see again what %s says.", person->name);
 }
 
-/* The names of all rooms that one client is in, with what stands between them. */
-#define ROOMS_TEXT (CHAT_MEMBERSHIPS_MAX * (NAMES_ROOM_MAX + 2))
-
-static void list_rooms(const struct client *person, char text[static ROOMS_TEXT])
+/* `is active now`, or from a minute on `has been idle for 12 min`. */
+static void spell_idle(const struct client *person, char text[static UNITS_DURATION_TEXT + 24])
 {
-    size_t length = 0;
-    text[0] = '\0';
+    char idle[UNITS_DURATION_TEXT];
+    int64_t idle_ns = client_chat(person)->loop->now_ns - person->heard_ns;
+    units_format_duration(idle_ns, idle);
+    if (idle_ns < 60 * NS_PER_SECOND)
+        (void)stpcpy(text, "is active now");
+    else
+        (void)stpcpy(stpcpy(text, "has been idle for "), idle);
+}
+
+/* Names the rooms that `person` is in after `roll`'s beginning, on as many lines as they need. */
+static void tell_rooms(struct client *client, const struct client *person, struct roll *roll)
+{
+    char more[NAMES_NICK_MAX + sizeof(" is also in ")];
+    (void)stpcpy(stpcpy(more, person->name), " is also in ");
     for (struct subscriber *at = person->stream.outbox.subscribers; at; at = at->next) {
         const struct member *member = member_of(at);
-        if (member)
-            length += (size_t)snprintf(text + length, ROOMS_TEXT - length, "%s%s",
-                                       length > 0 ? ", " : "", room_of(member)->name);
+        if (!member || roll_add(roll, room_of(member)->name, ""))
+            continue;
+        client_tell(client, "%s.", roll->text);
+        roll_begin(roll, more);
+        (void)roll_add(roll, room_of(member)->name, "");
     }
+    client_tell(client, "%s.", roll->text);
 }
 
 void command_whois(const struct call *call)
 {
-    const struct client *person = find_person(call, call->words[0]);
+    const struct client *person = call_find_person(call, call->words[0]);
     if (!person)
         return;
-    char rooms[ROOMS_TEXT];
-    char idle[UNITS_DURATION_TEXT];
-    list_rooms(person, rooms);
-    units_format_duration(client_chat(person)->loop->now_ns - person->heard_ns, idle);
-    client_tell(call->client, "%s is idle for %s, in %s", person->name, idle, rooms);
+    char idle[UNITS_DURATION_TEXT + 24];
+    char begin[ROLL_TEXT];
+    struct roll roll;
+    spell_idle(person, idle);
+    (void)snprintf(begin, sizeof(begin), "%s %s, in ", person->name, idle);
+    roll_begin(&roll, begin);
+    tell_rooms(call->client, person, &roll);
     if (client_away(person))
         client_tell(call->client, "%s is away: %s", person->name, client_away(person));
 }
@@ -149,10 +154,11 @@ void command_away(const struct call *call)
         call_out_of_memory(call);
         return;
     }
+    bool was_away = extra->away;
     sys->release(sys, extra->away);
     extra->away = away;
     if (away)
         client_tell(client, "You are away: %s", away);
     else
-        client_tell(client, "You are back.");
+        client_tell(client, was_away ? "You are back." : "You were not away.");
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "chat/session/answer.h"
-#include "chat/session/commands.h"
+#include "chat/session/call.h"
 #include "chat/text/units.h"
 
 /* Entering and leaving. */
@@ -14,48 +14,49 @@ static bool has_key(const struct room *room, struct word key)
     return length == 0 || (key.length == length && memcmp(key.text, room->key, length) == 0);
 }
 
-/* Whether the client may enter `room`, NULL being one that would be made for it; else it was told
- * what stands against it. */
+/* Whether the client may enter `room`, which is made for it if NULL; if not, it was told why. */
 static bool may_enter(const struct call *call, const struct room *room)
 {
     const struct chat *chat = client_chat(call->client);
     if (call->client->memberships >= CHAT_MEMBERSHIPS_MAX)
-        call_refuse(call, "you are in %d rooms, /leave one first", CHAT_MEMBERSHIPS_MAX);
+        call_refuse(call, "You are in %d rooms: /leave one first.", CHAT_MEMBERSHIPS_MAX);
     else if (!room && names_count(&chat->rooms) >= CHAT_ROOMS_MAX)
-        call_refuse(call, "there are %d rooms already, enter one of those", CHAT_ROOMS_MAX);
+        call_refuse(call, "There are already %d rooms: join one of those.", CHAT_ROOMS_MAX);
     else if (room && !has_key(room, call->words[1]))
-        call_refuse(call, "%s is locked, %s", room->name,
-                    call->words[1].text ? "this is not its key" : "its key is asked for");
+        call_refuse(call,
+                    call->words[1].text ? "That is not the key of %s."
+                                        : "%s is locked. To enter: /join %s KEY",
+                    room->name, room->name);
     else
         return true;
     return false;
 }
 
-/* Tells who is there, what it is about and what was said last. */
+/* Tells who is there, what the topic is and what was said last. */
 static void welcome(struct client *client, const struct room *room)
 {
-    char others[ANSWER_COLUMNS - sizeof("* You are in  with .")];
+    char others[ANSWER_COLUMNS - sizeof("* You are in . .")];
     (void)answer_others(client, room, others, sizeof(others) - strlen(room->name));
-    if (room->people > 1)
-        client_tell(client, "You are in %s with %s.", room->name, others);
-    else
-        client_tell(client, "You are in %s, %s.", room->name, others);
+    client_tell(client, "You are in %s. %s.", room->name, others);
     if (room->topic)
         client_tell(client, "The topic of %s is: %s", room->name, room->topic);
-    (void)answer_history(client, room, ANSWER_HISTORY_ON_JOIN); /* a room need not have any */
+    (void)answer_history(client, room, ANSWER_HISTORY_ON_JOIN); /* there may be none */
 }
 
-static void enter(const struct call *call, struct room *room)
+/* Enters `room`, or the new room `name` if that is NULL. */
+static void enter(const struct call *call, struct room *room, struct word name)
 {
     struct client *client = call->client;
-    struct word name = call->words[0];
-    if (!room)
+    bool made = !room;
+    if (made)
         room = room_open(client_chat(client), client_tag(client), name.text, name.length);
     if (!room)
         goto out_of_memory;
     if (room_join(room, client) < 0)
         goto close_room;
     welcome(client, room);
+    if (made && call->words[1].text)
+        client_tell(client, "%s is new and has no key. To lock it: /lock KEY", room->name);
     return;
 
 close_room:
@@ -69,52 +70,35 @@ void command_join(const struct call *call)
 {
     struct client *client = call->client;
     struct word name = call->words[0];
-    const char *problem = names_room_problem(name.text, name.length);
-    if (problem) {
-        call_refuse(call, "%.*s won't do: %s", word_shown(name), name.text, problem);
+    char spelled[NAMES_ROOM_MAX + 1];
+    size_t length = names_spell_room(spelled, name.text, name.length);
+    if (length == 0) {
+        call_refuse(call, "\"%.*s\" is not a valid room: # and 1 to %d of a-z 0-9 _ -",
+                    word_shown(name), name.text, NAMES_ROOM_MAX - 1);
         return;
     }
-    struct room *room = room_find(client_chat(client), name.text, name.length);
+    struct room *room = room_find(client_chat(client), spelled, length);
     struct member *member = room ? room_member(client, room) : NULL;
     if (member) {
         room_make_current(member);
-        client_tell(client, "You talk in %s.", room->name);
-        return;
+        client_tell(client, "You now talk in %s.", room->name);
+    } else if (may_enter(call, room)) {
+        enter(call, room, (struct word){.text = spelled, .length = length});
     }
-    if (may_enter(call, room))
-        enter(call, room);
-}
-
-/* The room that the command names, or else the one its client talks in; NULL where there is none,
- * and that was told. */
-static struct room *find_room(const struct call *call)
-{
-    struct word name = call->words[0];
-    if (!name.text)
-        return room_of(room_current(call->client));
-    struct room *room = room_find(client_chat(call->client), name.text, name.length);
-    if (!room)
-        call_refuse(call, "there is no room %.*s", word_shown(name), name.text);
-    return room;
 }
 
 void command_leave(const struct call *call)
 {
     struct client *client = call->client;
-    struct room *room = find_room(call);
-    if (!room)
+    struct member *member = call_find_place(call, call->words[0]);
+    char left[NAMES_ROOM_MAX + 1];
+    if (!member)
         return;
-    struct member *member = room_member(client, room);
-    char left[sizeof(room->name)];
-    if (!member) {
-        call_refuse(call, "you are not in %s", room->name);
-        return;
-    }
+    memcpy(left, room_of(member)->name, sizeof(left)); /* the room may end with it */
     if (client->memberships == 1) {
-        call_refuse(call, "%s is your last room, use /quit", room->name);
+        call_refuse(call, "%s is your only room. To leave the chat: /quit", left);
         return;
     }
-    memcpy(left, room->name, sizeof(left)); /* the room may end with it */
     room_leave(member, NULL);
     client_tell(client, "You left %s and talk in %s.", left, room_of(room_current(client))->name);
 }
@@ -128,7 +112,9 @@ void command_rooms(const struct call *call)
 
 void command_who(const struct call *call)
 {
-    const struct room *room = find_room(call);
+    struct word name = call->words[0];
+    const struct room *room =
+        name.text ? call_find_room(call, name) : room_of(room_current(call->client));
     if (room)
         answer_who(call->client, room);
 }
@@ -141,26 +127,19 @@ void command_history(const struct call *call)
     struct word word = call->words[0];
     uint64_t lines = ANSWER_HISTORY_DEFAULT;
     if (word.text && units_parse_number(word.text, word.length, &range, &lines) < 0) {
-        call_refuse(call, "%.*s is no number from 1 to %d", word_shown(word), word.text,
+        call_refuse(call, "\"%.*s\" is not a number from 1 to %d", word_shown(word), word.text,
                     CONFIG_HISTORY_MAX);
         return;
     }
     if (answer_history(client, room, (uint32_t)lines))
         return;
     if (history_first(&room->history) == history_end(&room->history))
-        client_tell(client, "%s remembers nothing.", room->name);
+        client_tell(client, "Nothing said in %s is remembered yet.", room->name);
     else
-        client_tell(client, "%s remembers nothing but lines of people you ignore.", room->name);
+        client_tell(client, "%s remembers only lines of people you ignore.", room->name);
 }
 
 /* Talking. */
-
-void command_me(const struct call *call)
-{
-    struct word text = call->words[0];
-    if (room_emote(room_current(call->client), text.text, text.length) < 0)
-        call_out_of_memory(call);
-}
 
 void command_topic(const struct call *call)
 {
@@ -175,76 +154,4 @@ void command_topic(const struct call *call)
     } else {
         client_tell(client, "%s has no topic.", room->name);
     }
-}
-
-/* Keys. */
-
-/* The room that the client talks in; NULL where it isn't the creator's, and that was told. */
-static struct room *find_own_room(const struct call *call)
-{
-    struct room *room = room_of(room_current(call->client));
-    if (room->creator == client_tag(call->client))
-        return room;
-    if (room == room->chat->lobby)
-        call_refuse(call, "%s has no creator", room->name);
-    else
-        call_refuse(call, "only who created %s may", room->name);
-    return NULL;
-}
-
-static bool is_key(struct word key)
-{
-    if (key.length > ROOM_KEY_MAX)
-        return false;
-    for (size_t i = 0; i < key.length; i++)
-        if (key.text[i] <= ' ' || key.text[i] > '~')
-            return false;
-    return true;
-}
-
-#define MADE_KEY_LENGTH 8
-
-/* A key that is hard to guess and easy to read out: without l and o, which look like digits. There
- * are 32 letters, so that each is as likely as any other. */
-static int make_key(struct sys *sys, char key[static ROOM_KEY_MAX + 1])
-{
-    static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
-    unsigned char random[MADE_KEY_LENGTH];
-    int rc = sys->random(sys, random, sizeof(random));
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < MADE_KEY_LENGTH; i++)
-        key[i] = letters[random[i] % (sizeof(letters) - 1)];
-    key[MADE_KEY_LENGTH] = '\0';
-    return 0;
-}
-
-void command_lock(const struct call *call)
-{
-    struct word key = call->words[0];
-    struct room *room = find_own_room(call);
-    if (!room)
-        return;
-    if (!is_key(key)) {
-        call_refuse(call, "%.*s won't do: 1 to %d characters of ASCII", word_shown(key), key.text,
-                    ROOM_KEY_MAX);
-        return;
-    }
-    if (key.text) {
-        memcpy(room->key, key.text, key.length);
-        room->key[key.length] = '\0';
-    } else if (make_key(room->chat->loop->sys, room->key) < 0) {
-        call_refuse(call, "no key can be made now, name one");
-        return;
-    }
-    client_tell(call->client, "Locked. Who is to enter types: /join %s %s", room->name, room->key);
-}
-
-void command_unlock(const struct call *call)
-{
-    struct room *room = find_own_room(call);
-    if (!room)
-        return;
-    room->key[0] = '\0';
-    client_tell(call->client, "%s asks for no key any more.", room->name);
 }

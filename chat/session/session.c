@@ -15,8 +15,10 @@
 /* How long after Ctrl-C a telnet may take to ask for the timing mark. */
 #define SESSION_MARK_NS (100 * NS_PER_MS)
 
-/* Room for the others that the greeting names, so that its line fits 80 columns. */
-#define SESSION_OTHERS_TEXT 44
+/* The greeting's second line, and the room that 80 columns leave for naming the others, with a NUL.
+ */
+#define SESSION_HELP "Type to talk. /nick NAME, /help, /quit. "
+#define SESSION_OTHERS_TEXT (ANSWER_COLUMNS - sizeof("* " SESSION_HELP "."))
 
 static struct sessions *sessions_of(const struct session *self)
 {
@@ -36,15 +38,16 @@ static void enter(struct session *self)
     struct chat *chat = chat_of(self);
     char others[SESSION_OTHERS_TEXT];
     if (room_join(chat->lobby, client) < 0) {
-        client_refuse(client, "out of memory: try again later");
+        client_refuse(client, "Out of memory: try again later.");
         self->client.end = CLIENT_QUIT;
         return;
     }
     (void)answer_others(client, chat->lobby, others, sizeof(others));
-    client_tell_words(client, (const char *[]){"Welcome to ", chat->config->name, ". You are ",
-                                               client->name, " in ", chat->lobby->name, ".", NULL});
-    client_tell_words(client,
-                      (const char *[]){"/help lists commands, /quit leaves; ", others, ".", NULL});
+    client_tell(client, "Welcome to %s. You are %s in %s.", chat->config->name, client->name,
+                chat->lobby->name);
+    client_tell(client, SESSION_HELP "%s.", others);
+    if (chat->lobby->topic)
+        client_tell(client, "The topic of %s is: %s", chat->lobby->name, chat->lobby->topic);
     answer_motd(client);
     (void)answer_history(client, chat->lobby, ANSWER_HISTORY_ON_JOIN); /* there may be none */
 }
@@ -112,8 +115,7 @@ static void carry_out(struct session *self, enum input_event event, const struct
         run_line(self, line);
         break;
     case INPUT_TOO_LONG:
-        client_refuse(client, "your line is too long: at most %zu bytes, it was not said",
-                      line->max_bytes);
+        client_refuse(client, "That line is over %zu bytes and was not sent.", line->max_bytes);
         break;
     case INPUT_ARE_YOU_THERE:
         client_tell(client, "yes, %s is here", chat_of(self)->config->name);

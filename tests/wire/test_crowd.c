@@ -220,7 +220,7 @@ Test(crowd, announced_counts_names_and_others)
     cr_assert_eq(announced("#lobby -- ann and bob joined"), 2);
     cr_assert_eq(announced("#lobby -- ann, bob and 12 others joined"), 14);
     cr_assert_eq(announced("#lobby -- a, b, c, d, e and 1 other joined"), 6);
-    cr_assert_eq(announced("#lobby -- ann left (joined)"), 0);
+    cr_assert_eq(announced("#lobby -- ann left (quit: joined)"), 0);
     cr_assert_eq(announced("#lobby <ann> bob joined"), 0);
 }
 

@@ -215,7 +215,7 @@ Test(shutdown, quit_with_more_typed_ahead_delivers_everything_owed)
     crowd_await_end(crowd, ann, 1);
     cr_assert(crowd->members[ann].ended, "the connection broke");
     cr_assert_eq(crowd_count(crowd, ann, "* pong "), 300, "not all answers came");
-    crowd_await(crowd, bob, 1, "#lobby -- ann left (so long)\r\n");
+    crowd_await(crowd, bob, 1, "#lobby -- ann left (quit: so long)\r\n");
     crowd_free(crowd);
     server_stop(server);
 }

@@ -71,11 +71,9 @@ static void expect_all_refused(struct client *client, const struct wrong *wrong,
 Test(talk_commands, missing_arguments_are_refused_with_the_usage)
 {
     static const struct wrong wrong[] = {
-        {"/nick", "/nick", "/nick NAME"},
-        {"/nick ", "/nick", "/nick NAME"},
-        {"/join", "/join", "/join #room"},
-        {"/msg", "/msg", "/msg NICK TEXT"},
-        {"/msg bob", "/msg", "/msg NICK TEXT"},
+        {"/join", "#room is missing.", "/join #room"},
+        {"/msg", "NICK is missing.", "/msg NICK TEXT"},
+        {"/msg bob", "TEXT is missing.", "/msg NICK TEXT"},
         {"/msg bob ", "/msg", "/msg NICK TEXT"},
         {"/me", "/me", "/me TEXT"},
         {"/me ", "/me", "/me TEXT"},
@@ -94,18 +92,18 @@ Test(talk_commands, missing_arguments_are_refused_with_the_usage)
 Test(talk_commands, wrong_arguments_are_refused_and_named)
 {
     static const struct wrong wrong[] = {
-        {"/nick a.b", "a.b", "/nick NAME"},
-        {"/nick ann bob", "bob", "/nick NAME"},
-        {"/join tea", "tea", "/join #room"},
-        {"/join #a.b", "#a.b", "/join #room"},
-        {"/leave tea", "tea", "/leave"},
+        {"/nick a.b", "\"a.b\" is not a valid name: 1 to 20", ""},
+        {"/unlock now", "Too many words: \"now\"", "Usage: /unlock"},
+        {"/join #tea k9 secret", "Too many words.", "Usage: /join #room"},
+        {"/join #a.b", "\"#a.b\" is not a valid room", ""},
+        {"/leave tea", "#tea", ""},
         {"/leave #nowhere", "#nowhere", ""},
         {"/who #nowhere", "#nowhere", ""},
-        {"/who lobby", "lobby", "/who"},
-        {"/msg nobody hi", "nobody", ""},
-        {"/history x", "x", "/history [N]"},
-        {"/history -1", "-1", "/history [N]"},
-        {"/history 5x", "5x", "/history [N]"},
+        {"/who nowhere", "#nowhere", ""},
+        {"/msg nobody hi", "There is nobody called nobody; nothing was sent.", ""},
+        {"/history x", "\"x\" is not a number from 1 to 100000", ""},
+        {"/history -1", "\"-1\"", ""},
+        {"/history 5x", "\"5x\"", ""},
         {"/ignore nobody", "nobody", ""},
         {"/unignore nobody", "nobody", ""},
         {"/unignore bob", "bob", ""},
@@ -157,7 +155,7 @@ Test(talk_commands, a_command_may_be_shortened_while_only_one_begins_so)
     }
     expect(bob, "@anna hi");
     say(ann, "/q bye");
-    expect(bob, "#lobby -- ann left (bye)");
+    expect(bob, "#lobby -- ann left (quit: bye)");
     server_stop(server);
 }
 
@@ -195,7 +193,7 @@ Test(talk_commands, whois_tells_name_rooms_idle_time_and_away_text)
     struct server *server = server_start();
     struct client *ann = client_open_as(server, "ann");
     struct client *bob = client_open_as(server, "bob");
-    static const char *const told[] = {"ann", "#lobby", "#tea", "idle", "gone fishing"};
+    static const char *const told[] = {"ann", "#lobby", "#tea", "active now", "gone fishing"};
 
     say(ann, "/join #tea");
     say(ann, "/away gone fishing");
@@ -241,7 +239,7 @@ Test(talk_commands, quit_ends_the_connection_and_shows_the_parting_word)
     say(ann, "hello");
     say(ann, "/quit see you all");
     expect_end(ann);
-    expect(bob, "#lobby -- ann left (see you all)");
+    expect(bob, "#lobby -- ann left (quit: see you all)");
     server_stop(server);
 }
 
@@ -272,7 +270,7 @@ Test(talk_commands, what_is_typed_behind_quit_is_not_carried_out_and_does_no_har
     expect(ann, "* pong last");
     expect_end(ann);
     expect(bob, "#lobby <ann> last words");
-    expect(bob, "#lobby -- ann left (bye)");
+    expect(bob, "#lobby -- ann left (quit: bye)");
     expect_quiet(bob);
     server_stop(server);
 }

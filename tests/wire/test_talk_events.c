@@ -281,7 +281,7 @@ Test(talk_events, a_departure_is_told_with_its_reason)
     struct client *ann = witness_open(server);
 
     say(open_announced(ann, "bob"), "/quit good night");
-    expect(ann, "#lobby -- bob left (good night)");
+    expect(ann, "#lobby -- bob left (quit: good night)");
     client_close(open_announced(ann, "cat"));
     expect(ann, "#lobby -- cat left (connection closed)");
     client_half_close(open_announced(ann, "dog"));
@@ -305,9 +305,9 @@ Test(talk_events, a_departure_is_told_in_every_room)
     say(bob, "/quit bye");
     const char *first = expect_prefix(ann, "#");
     const char *second = next_line(ann);
-    bool lobby_first = strcmp(first, "#lobby -- bob left (bye)") == 0;
-    cr_assert_str_eq(lobby_first ? second : first, "#tea -- bob left (bye)");
-    cr_assert_str_eq(lobby_first ? first : second, "#lobby -- bob left (bye)");
+    bool lobby_first = strcmp(first, "#lobby -- bob left (quit: bye)") == 0;
+    cr_assert_str_eq(lobby_first ? second : first, "#tea -- bob left (quit: bye)");
+    cr_assert_str_eq(lobby_first ? first : second, "#lobby -- bob left (quit: bye)");
     server_stop(server);
 }
 
@@ -336,7 +336,7 @@ Test(talk_events, departures_of_one_reason_share_a_line)
     struct client *ann = witness_open(server);
 
     leave_at_once(ann, 8, words);
-    struct roll roll = read_roll(next_line(ann), " left (bye)");
+    struct roll roll = read_roll(next_line(ann), " left (quit: bye)");
     check_roll(&roll, 8);
     cr_assert_eq(roll.named, 5);
     server_stop(server);
@@ -352,13 +352,13 @@ Test(talk_events, departures_of_different_reasons_have_lines_of_their_own)
     leave_at_once(ann, 5, words);
     for (int i = 0; i < 3; i++) {
         const char *line = next_line(ann);
-        char reason[] = " left (x)";
+        char reason[] = " left (quit: x)";
 
-        reason[7] = line[strlen(line) - 2];
-        cr_assert(reason[7] >= 'a' && reason[7] <= 'c' && !seen[reason[7] - 'a'], "%s", line);
-        seen[reason[7] - 'a'] = true;
+        reason[13] = line[strlen(line) - 2];
+        cr_assert(reason[13] >= 'a' && reason[13] <= 'c' && !seen[reason[13] - 'a'], "%s", line);
+        seen[reason[13] - 'a'] = true;
         struct roll roll = read_roll(line, reason);
-        check_roll(&roll, reason[7] == 'c' ? 1 : 2);
+        check_roll(&roll, reason[13] == 'c' ? 1 : 2);
     }
     server_stop(server);
 }
@@ -391,7 +391,7 @@ Test(talk_events, one_gathering_shows_departures_before_arrivals)
     say(bob, "/quit bye");
     arrive(server, "/nick dog\n");
     server_thaw(server);
-    expect_next(ann, "#lobby -- bob left (bye)");
+    expect_next(ann, "#lobby -- bob left (quit: bye)");
     struct roll roll = read_roll(next_line(ann), " joined");
     cr_assert_eq(roll.named, 2);
     server_stop(server);
@@ -408,7 +408,7 @@ Test(talk_events, someone_who_leaves_and_returns_is_told_in_that_order)
     server_thaw(server);
     expect_end(bob);
     client_open_as(server, "bob");
-    expect(ann, "#lobby -- bob left (back soon)");
+    expect(ann, "#lobby -- bob left (quit: back soon)");
     expect(ann, "#lobby -- bob joined");
     server_stop(server);
 }

@@ -163,12 +163,12 @@ Test(talk_history, is_answered_also_where_nothing_is_left_to_show)
     struct client *bob = client_open_as(server, "bob");
 
     say(ann, "/history");
-    expect(ann, "* #lobby remembers nothing.");
+    expect(ann, "* Nothing said in #lobby is remembered yet.");
     say_lines(bob, 1, 3);
     say(ann, "/ignore bob");
     barrier(ann);
     say(ann, "/history");
-    expect_next(ann, "* #lobby remembers nothing but lines of people you ignore.");
+    expect_next(ann, "* #lobby remembers only lines of people you ignore.");
     server_stop(server);
 }
 

@@ -20,7 +20,7 @@ Test(talk_names, a_name_once_taken_is_shown_with_everything_said)
     server_stop(server);
 }
 
-Test(talk_names, a_change_of_name_is_shown_to_its_owner_too)
+Test(talk_names, a_change_of_name_is_not_shown_to_its_owner_who_is_told)
 {
     struct server *server = server_start();
     struct client *ann = client_open_as(server, "ann");
@@ -28,7 +28,50 @@ Test(talk_names, a_change_of_name_is_shown_to_its_owner_too)
     say(ann, "what I say announces me");
     say(ann, "/nick eve");
     barrier(ann);
-    expect_heard(ann, "#lobby -- ann is now eve");
+    expect_heard(ann, "* You are now eve.");
+    expect_unheard(ann, "is now eve");
+    server_stop(server);
+}
+
+Test(talk_names, a_change_of_name_is_shown_to_people_who_ignore_its_owner)
+{
+    struct server *server = server_start();
+    struct client *bob = client_open_as(server, "bob");
+    struct client *ann = client_open_as(server, "ann");
+
+    say(ann, "what I say announces me");
+    barrier(ann);
+    say(bob, "/ignore ann");
+    expect_accepted(bob);
+    say(ann, "/nick eve");
+    say(ann, "unheard");
+    barrier(ann);
+    barrier(bob);
+    expect_heard(bob, "#lobby -- ann is now eve");
+    expect_unheard(bob, "unheard");
+    server_stop(server);
+}
+
+Test(talk_names, without_a_name_nick_tells_ones_own)
+{
+    struct server *server = server_start();
+    struct client *ann = client_open_as(server, "ann");
+
+    say(ann, "/nick");
+    expect_next(ann, "* You are ann.");
+    server_stop(server);
+}
+
+Test(talk_names, names_that_could_be_taken_for_the_server_are_reserved)
+{
+    static const char *const names[] = {"server", "Chatd", "ADMIN", "mill", "nobody", "you"};
+    struct server *server = server_start("--name", "Mill");
+    struct client *ann = client_open_as(server, "ann");
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        say(ann, "/nick %s", names[i]);
+        expect_next(ann, "! The name %s is reserved.", names[i]);
+    }
     server_stop(server);
 }
 
@@ -70,7 +113,7 @@ Test(talk_names, names_of_letters_digits_underscore_and_hyphen_are_fine)
     server_stop(server);
 }
 
-Test(talk_names, other_names_are_refused_with_the_usage)
+Test(talk_names, names_that_are_not_valid_are_refused)
 {
     static const char *const names[] = {"1abc",      "_abc",  "-abc",   "a.b",
                                         "a:b",       "<ann>", "#lobby", "abcdefghijklmnopqrstu",
@@ -81,7 +124,7 @@ Test(talk_names, other_names_are_refused_with_the_usage)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         say(ann, "/nick %s", names[i]);
         const char *line = expect_refusal(ann, names[i]);
-        cr_assert(strstr(line, "/nick"), "no usage: %s", line);
+        cr_assert(strstr(line, "is not a valid name"), "%s", line);
         expect_quiet(ann);
     }
     server_stop(server);

@@ -214,7 +214,7 @@ Test(talk_order, answers_and_events_stand_where_they_happened)
     expect_next(bob, "#lobby -- anna set the topic: three");
     expect_next(bob, "@anna four");
     expect_next(bob, "#lobby * anna five");
-    expect_prefix(ann, "#lobby -- ann is now anna");
+    expect(ann, "* You are now anna.");
     expect_prefix(ann, "#lobby -- anna set the topic: three");
     expect(ann, "* pong six");
     server_stop(company.server);

@@ -303,7 +303,7 @@ Test(unread, who_quits_without_reading_loses_nothing_that_was_owed)
     crowd_pause(busy.crowd, SAM);
     busy_room_talk(&busy, ANN, 500, 800);
     crowd_send(busy.crowd, SAM, "/quit enough\n");
-    crowd_await(busy.crowd, WITNESS, 1, "#room -- sam0 left (enough)");
+    crowd_await(busy.crowd, WITNESS, 1, "#room -- sam0 left (quit: enough)");
     crowd_resume(busy.crowd, SAM);
     crowd_await_end(busy.crowd, SAM, 1);
     cr_assert(busy.crowd->members[SAM].ended, "the connection broke");

@@ -41,12 +41,13 @@ static const char *find(const char *text)
 
 static bool nick_fits(const char *text)
 {
-    return !names_nick_problem(text, strlen(text));
+    return names_judge_nick(text, strlen(text), "chatd") == NAMES_FINE;
 }
 
 static bool room_fits(const char *text)
 {
-    return !names_room_problem(text, strlen(text));
+    char room[NAMES_ROOM_MAX + 1];
+    return names_spell_room(room, text, strlen(text)) > 0;
 }
 
 Test(names, a_nick_is_1_to_20_of_its_characters_with_a_letter_first)
@@ -60,9 +61,9 @@ Test(names, a_nick_is_1_to_20_of_its_characters_with_a_letter_first)
     for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
         cr_assert(nick_fits(right[i]), "'%s'", right[i]);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        cr_assert_str_eq(names_nick_problem(wrong[i], strlen(wrong[i])),
-                         "1 to 20 of A-Z a-z 0-9 _ -, a letter first", "'%s'", wrong[i]);
-    cr_assert_not_null(names_nick_problem("a\0b", 3), "a NUL is not a letter");
+        cr_assert_eq(names_judge_nick(wrong[i], strlen(wrong[i]), "chatd"), NAMES_INVALID, "'%s'",
+                     wrong[i]);
+    cr_assert_eq(names_judge_nick("a\0b", 3, "chatd"), NAMES_INVALID, "a NUL is not a letter");
 }
 
 Test(names, each_byte_is_judged_by_the_contracts_list)
@@ -75,9 +76,10 @@ Test(names, each_byte_is_judged_by_the_contracts_list)
         char room[2] = {'#', (char)byte};
         bool letter = byte && strchr(letters, byte);
         bool inside = letter || (byte && strchr("0123456789_-", byte));
-        cr_assert_eq(!names_nick_problem(&first, 1), letter, "byte %d", byte);
-        cr_assert_eq(!names_nick_problem(second, 2), inside, "byte %d", byte);
-        cr_assert_eq(!names_room_problem(room, 2), inside, "byte %d", byte);
+        char spelled[NAMES_ROOM_MAX + 1];
+        cr_assert_eq(names_judge_nick(&first, 1, "") == NAMES_FINE, letter, "byte %d", byte);
+        cr_assert_eq(names_judge_nick(second, 2, "") == NAMES_FINE, inside, "byte %d", byte);
+        cr_assert_eq(names_spell_room(spelled, room, 2) == 2, inside, "byte %d", byte);
     }
 }
 
@@ -88,26 +90,43 @@ Test(names, guest_with_a_number_is_the_servers_to_give)
                                                "guest-1", "guests1", "aguest1"};
 
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-        cr_assert_str_eq(names_nick_problem(reserved[i], strlen(reserved[i])),
-                         "guest with a number is the server's to give", "'%s'", reserved[i]);
+        cr_assert_eq(names_judge_nick(reserved[i], strlen(reserved[i]), "chatd"), NAMES_GUESTS,
+                     "'%s'", reserved[i]);
     for (size_t i = 0; i < sizeof(free_for_all) / sizeof(free_for_all[0]); i++)
         cr_assert(nick_fits(free_for_all[i]), "'%s'", free_for_all[i]);
 }
 
+Test(names, names_that_could_be_taken_for_the_server_are_reserved)
+{
+    static const char *const reserved[] = {
+        "server", "chatd", "admin",  "administrator", "operator", "root",   "system", "help",
+        "you",    "all",   "SERVER", "Nobody",        "everyone", "nobody", "mill",   "MILL"};
+
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+        cr_assert_eq(names_judge_nick(reserved[i], strlen(reserved[i]), "Mill"), NAMES_RESERVED,
+                     "'%s'", reserved[i]);
+    cr_assert_eq(names_judge_nick("servers", 7, "Mill"), NAMES_FINE);
+    cr_assert_eq(names_judge_nick("serve", 5, "Mill"), NAMES_FINE);
+    cr_assert_eq(names_judge_nick("mill", 4, "The Mill"), NAMES_FINE);
+}
+
 Test(names, a_room_is_a_hash_and_1_to_30_characters_in_lower_case)
 {
-    static const char *const wrong[] = {"",          "#",   "lobby",
-                                        "##",        "# a", "#a b",
-                                        "#\xc3\xa4", "a#",  "#123456789012345678901234567890x"};
+    static const char *const wrong[] = {
+        "", "#", "##", "# a", "#a b", "#\xc3\xa4", "a#", "#123456789012345678901234567890x"};
     char room[NAMES_ROOM_MAX + 1];
 
     cr_assert(room_fits("#lobby") && room_fits("#9") && room_fits("#-_") && room_fits("#LOBBY"));
     cr_assert(room_fits("#123456789012345678901234567890"));
+    cr_assert(room_fits("123456789012345678901234567890"));
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         cr_assert_not(room_fits(wrong[i]), "'%s'", wrong[i]);
-    names_fold_room(room, "#LoBBy-_9 and more", 9);
+    cr_assert_eq(names_spell_room(room, "#LoBBy-_9 and more", 9), 9);
     cr_assert_str_eq(room, "#lobby-_9");
-    names_fold_room(room, "#ABCDEFGHIJKLMNOPQRSTUVWXYZ1234", NAMES_ROOM_MAX);
+    cr_assert_eq(names_spell_room(room, "Tea and more", 3), 4);
+    cr_assert_str_eq(room, "#tea");
+    cr_assert_eq(names_spell_room(room, "#ABCDEFGHIJKLMNOPQRSTUVWXYZ1234", NAMES_ROOM_MAX),
+                 NAMES_ROOM_MAX);
     cr_assert_str_eq(room, "#abcdefghijklmnopqrstuvwxyz1234");
 }
 

@@ -65,11 +65,12 @@ Test(server, who_takes_the_name_of_one_who_left_is_announced_after_the_leaving)
     cr_assert_eq(server_fixture_start(NULL), 0);
     struct sim_peer *ann = server_fixture_enter();
     struct sim_peer *bob = server_fixture_enter();
+    struct sim_peer *eve = server_fixture_enter();
     server_fixture_say(bob, "/nick bob");
     cr_assert(server_fixture_pass(NS_PER_SECOND)); /* arrivals are announced */
     server_fixture_say(bob, "/quit");
     server_fixture_say(ann, "/nick bob");
-    server_fixture_expect(ann, "#lobby -- bob left\r\n"
+    server_fixture_expect(eve, "#lobby -- bob left\r\n"
                                "#lobby -- guest1 is now bob\r\n");
     end_cleanly();
 }
@@ -98,11 +99,11 @@ Test(server, whois_tells_how_long_somebody_has_been_silent)
     struct sim_peer *bob = server_fixture_enter();
     cr_assert(server_fixture_pass(65 * NS_PER_SECOND));
     server_fixture_say(bob, "/whois guest1");
-    server_fixture_expect(bob, "* guest1 is idle for 1 min 5 s, in #lobby\r\n");
+    server_fixture_expect(bob, "* guest1 has been idle for 1 min 5 s, in #lobby.\r\n");
     sim_peer_say(ann, "x"); /* no line yet */
     cr_assert(server_fixture_pass(3 * NS_PER_SECOND));
     server_fixture_say(bob, "/whois guest1");
-    server_fixture_expect(bob, "* guest1 is idle for 3 s, in #lobby\r\n");
+    server_fixture_expect(bob, "* guest1 is active now, in #lobby.\r\n");
     end_cleanly();
 }
 
