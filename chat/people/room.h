@@ -117,8 +117,8 @@ void room_event(struct room *room, const char *format, ...) __attribute__((forma
 int room_set_topic(struct member *member, const char *text, size_t length);
 
 /* Tells the others in all rooms of `client` that it was called `before`. A room in which its
- * arrival is not announced yet is told nothing: it arrives there under its new name. Call this after
- * client_rename. */
+ * arrival is not announced yet is told nothing: it arrives there under its new name. Call this
+ * after client_rename. */
 void room_tell_renamed(struct client *client, const char *before);
 
 /* Announces what is gathered, now. */
