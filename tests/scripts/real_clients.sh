@@ -111,7 +111,7 @@ converse() # NAME COMMAND...
     eventually holds "$seen" "#lobby <walt> hello $name"
     report $? "$name hears"
     printf '/quit bye from %s\n' "$name" >&4
-    walt_hears "#lobby -- $name left (bye from $name)"
+    walt_hears "#lobby -- $name left (quit: bye from $name)"
     report $? "$name leaves with /quit"
     exec 4>&- # nc and ncat notice only when they have something to send
     eventually ended "$pid"
@@ -235,7 +235,7 @@ test_telnet()
     report $? "telnet is heard before and after Ctrl-C"
     telnet_terminal tim6 ::1 "$port6"
     report $? "telnet does the same over IPv6"
-    telnet_quits 127.0.0.1 "$port" && walt_hears '#lobby -- tess left (good night)'
+    telnet_quits 127.0.0.1 "$port" && walt_hears '#lobby -- tess left (quit: good night)'
     report $? "telnet leaves with /quit"
     telnet_clean
 }
