@@ -9,23 +9,23 @@
 #define SENDERS 3
 
 static struct check check;
-static struct heard heard[SENDERS];
-static struct ear ear;
+static struct sequence heard[SENDERS];
+static struct receiver receiver;
 
 static void open_check(void)
 {
     sim = sim_create(NULL);
     check_init(&check, sim_door(sim));
     memset(heard, 0, sizeof(heard));
-    ear = (struct ear){.heard = heard, .senders = SENDERS, .stride = 1, .receiver = 7};
+    receiver = (struct receiver){.heard = heard, .senders = SENDERS, .stride = 1, .receiver = 7};
 }
 
 /* Ends the run in which each sender has sent so many messages. */
 static void end(uint32_t sent)
 {
     for (uint32_t slot = 0; slot < SENDERS; slot++)
-        check_end_of(&check, &ear, &heard[slot], slot == 0 ? sent : heard[slot].next);
-    check_close(&check, &ear);
+        check_end_of(&check, &receiver, &heard[slot], slot == 0 ? sent : heard[slot].next);
+    check_close(&check, &receiver);
 }
 
 static void close_check(void)
@@ -39,7 +39,7 @@ static void close_check(void)
 static void hear(const char *text)
 {
     for (; *text; text++)
-        (void)check_hear(&check, &ear, 0, (uint32_t)(*text - '0')); /* the counts tell */
+        (void)check_hear(&check, &receiver, 0, (uint32_t)(*text - '0')); /* the counts tell */
 }
 
 static void expect(uint64_t delivered, uint64_t lost, uint64_t duplicated, uint64_t reordered)
@@ -117,7 +117,7 @@ Test(chatload_check, the_first_messages_may_be_missing)
 Test(chatload_check, skipped_lines_that_were_told_are_not_lost)
 {
     hear("01");
-    check_told(&check, &ear, 3);
+    check_skipped(&check, &receiver, 3);
     hear("56");
     end(8);
     expect(4, 1, 0, 0);
@@ -126,9 +126,9 @@ Test(chatload_check, skipped_lines_that_were_told_are_not_lost)
 
 Test(chatload_check, what_was_told_to_one_excuses_nothing_for_another)
 {
-    struct heard others[SENDERS] = {{0}};
-    struct ear other = {.heard = others, .senders = SENDERS, .stride = 1};
-    check_told(&check, &other, 3);
+    struct sequence others[SENDERS] = {{0}};
+    struct receiver other = {.heard = others, .senders = SENDERS, .stride = 1};
+    check_skipped(&check, &other, 3);
     hear("05");
     end(6);
     expect(2, 4, 0, 0);
@@ -137,11 +137,11 @@ Test(chatload_check, what_was_told_to_one_excuses_nothing_for_another)
 
 Test(chatload_check, senders_are_checked_apart)
 {
-    cr_assert(check_hear(&check, &ear, 0, 0));
-    cr_assert(check_hear(&check, &ear, 1, 0));
-    cr_assert(check_hear(&check, &ear, 2, 0));
-    cr_assert(check_hear(&check, &ear, 1, 1));
-    cr_assert_not(check_hear(&check, &ear, 2, 0));
+    cr_assert(check_hear(&check, &receiver, 0, 0));
+    cr_assert(check_hear(&check, &receiver, 1, 0));
+    cr_assert(check_hear(&check, &receiver, 2, 0));
+    cr_assert(check_hear(&check, &receiver, 1, 1));
+    cr_assert_not(check_hear(&check, &receiver, 2, 0));
     end(1);
     expect(4, 0, 1, 0);
     cr_assert_eq(check.duplicated.first.sender, 2);
@@ -201,11 +201,11 @@ Test(chatload_check, agrees_with_a_model_that_remembers_everything)
         check_release(&check);
         check_init(&check, sim_door(sim));
         memset(heard, 0, sizeof(heard));
-        ear.missing = 0;
+        receiver.missing = 0;
         size_t count = disturb(&seed, numbers);
         for (size_t i = 0; i < count; i++) {
             model_hear(&model, numbers[i]);
-            (void)check_hear(&check, &ear, 0, numbers[i]); /* the counts tell */
+            (void)check_hear(&check, &receiver, 0, numbers[i]); /* the counts tell */
         }
         end(NUMBERS);
         must(check.delivered == model.delivered, "round %d: delivered", (int)round);

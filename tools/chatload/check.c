@@ -22,15 +22,17 @@ void check_release(struct check *check)
     check->holes = NULL;
 }
 
-static uint32_t sender_at(const struct ear *ear, uint32_t slot)
+static uint32_t sender_at(const struct receiver *receiver, uint32_t slot)
 {
-    return ear->first_sender + slot * ear->stride;
+    return receiver->first_sender + slot * receiver->stride;
 }
 
-static void note(struct check_count *count, const struct ear *ear, uint32_t slot, uint32_t number)
+static void note(struct check_count *count, const struct receiver *receiver, uint32_t slot,
+                 uint32_t number)
 {
     if (count->count++ == 0)
-        count->first = (struct check_example){ear->receiver, sender_at(ear, slot), number};
+        count->first =
+            (struct check_example){receiver->receiver, sender_at(receiver, slot), number};
 }
 
 static bool grow(struct check *check)
@@ -70,18 +72,19 @@ static uint32_t add_hole(struct check *check, uint32_t from, uint32_t to, uint32
     return hole;
 }
 
-static void miss(struct check *check, struct ear *ear, struct heard *heard, uint32_t next)
+static void miss(struct check *check, struct receiver *receiver, struct sequence *heard,
+                 uint32_t next)
 {
     uint32_t from = heard->next;
     heard->hole = add_hole(check, from, next, heard->hole);
-    ear->missing += next - from;
+    receiver->missing += next - from;
     check->missing += next - from;
     heard->next = next;
 }
 
 /* Takes `number` out of hole `index`, which follows hole `newer` (0: it is the newest): it shrinks,
  * splits or goes. By index, because adding a hole may move them all. */
-static void fill(struct check *check, struct heard *heard, uint32_t newer, uint32_t index,
+static void fill(struct check *check, struct sequence *heard, uint32_t newer, uint32_t index,
                  uint32_t number)
 {
     struct check_hole hole = check->holes[index];
@@ -102,7 +105,7 @@ static void fill(struct check *check, struct heard *heard, uint32_t newer, uint3
     check->free_hole = index;
 }
 
-static bool fill_hole_of(struct check *check, struct heard *heard, uint32_t number)
+static bool fill_hole_of(struct check *check, struct sequence *heard, uint32_t number)
 {
     uint32_t newer = 0;
     uint32_t index = heard->hole;
@@ -116,59 +119,60 @@ static bool fill_hole_of(struct check *check, struct heard *heard, uint32_t numb
     return true;
 }
 
-bool check_hear_odd(struct check *check, struct ear *ear, uint32_t slot, uint32_t number)
+bool check_hear_odd(struct check *check, struct receiver *receiver, uint32_t slot, uint32_t number)
 {
-    struct heard *heard = &ear->heard[slot];
-    assert(slot < ear->senders);
+    struct sequence *heard = &receiver->heard[slot];
+    assert(slot < receiver->senders);
     if (number > heard->next) {
-        miss(check, ear, heard, number);
+        miss(check, receiver, heard, number);
         heard->next++;
     } else if (fill_hole_of(check, heard, number)) {
-        ear->missing--;
+        receiver->missing--;
         check->missing--;
-        note(&check->reordered, ear, slot, number);
+        note(&check->reordered, receiver, slot, number);
     } else {
-        note(&check->duplicated, ear, slot, number);
+        note(&check->duplicated, receiver, slot, number);
         return false;
     }
     check->delivered++;
     return true;
 }
 
-void check_told(struct check *check, struct ear *ear, uint64_t lines)
+void check_skipped(struct check *check, struct receiver *receiver, uint64_t lines)
 {
-    ear->told += lines;
-    check->told += lines;
+    receiver->skipped += lines;
+    check->skipped += lines;
 }
 
-void check_end_of(struct check *check, struct ear *ear, struct heard *heard, uint32_t sent)
+void check_end_of(struct check *check, struct receiver *receiver, struct sequence *heard,
+                  uint32_t sent)
 {
     if (sent > heard->next)
-        miss(check, ear, heard, sent);
+        miss(check, receiver, heard, sent);
 }
 
 /* Makes an example of the first that this ear has not heard, where there was room to note it. */
-static void note_first_missing(const struct check *check, const struct ear *ear,
+static void note_first_missing(const struct check *check, const struct receiver *receiver,
                                struct check_example *example)
 {
-    for (uint32_t slot = 0; slot < ear->senders; slot++) {
-        uint32_t hole = ear->heard[slot].hole;
+    for (uint32_t slot = 0; slot < receiver->senders; slot++) {
+        uint32_t hole = receiver->heard[slot].hole;
         if (!hole)
             continue;
         while (check->holes[hole].older)
             hole = check->holes[hole].older;
-        *example =
-            (struct check_example){ear->receiver, sender_at(ear, slot), check->holes[hole].from};
+        *example = (struct check_example){receiver->receiver, sender_at(receiver, slot),
+                                          check->holes[hole].from};
         return;
     }
 }
 
-void check_close(struct check *check, struct ear *ear)
+void check_close(struct check *check, struct receiver *receiver)
 {
-    if (ear->missing <= ear->told)
+    if (receiver->missing <= receiver->skipped)
         return;
-    uint64_t lost = ear->missing - ear->told;
+    uint64_t lost = receiver->missing - receiver->skipped;
     if (check->lost.count == 0)
-        note_first_missing(check, ear, &check->lost.first);
+        note_first_missing(check, receiver, &check->lost.first);
     check->lost.count += lost;
 }

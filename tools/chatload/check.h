@@ -30,7 +30,7 @@
 #define CHECK_HOLES_MAX (UINT32_C(1) << 20)
 
 /* What a receiver has heard of one sender. Zeroed: nothing. */
-struct heard {
+struct sequence {
     uint32_t next; /* the number after the largest one heard */
     uint32_t hole; /* the newest in the check's table; 0: none */
 };
@@ -48,14 +48,14 @@ struct check_count {
 };
 
 /* Who hears: its losses are set against what it was told. */
-struct ear {
-    struct heard *heard; /* by sender */
+struct receiver {
+    struct sequence *heard; /* by sender */
     uint32_t senders;
     uint32_t first_sender; /* the senders it hears are this one and every `stride`th after it */
     uint32_t stride;
     uint32_t receiver; /* its own number, for examples */
     uint64_t missing; /* in holes */
-    uint64_t told; /* in gap lines */
+    uint64_t skipped; /* in gap lines */
 };
 
 struct check {
@@ -67,7 +67,7 @@ struct check {
 
     uint64_t delivered; /* each delivery once, late ones included */
     uint64_t missing; /* in holes, of all ears: the losses so far */
-    uint64_t told;
+    uint64_t skipped;
     struct check_count lost; /* by check_close */
     struct check_count duplicated;
     struct check_count reordered;
@@ -77,28 +77,30 @@ void check_init(struct check *check, struct sys *sys);
 void check_release(struct check *check);
 
 /* For check_hear: a number that is not the next. */
-bool check_hear_odd(struct check *check, struct ear *ear, uint32_t slot, uint32_t number);
+bool check_hear_odd(struct check *check, struct receiver *receiver, uint32_t slot, uint32_t number);
 
 /* Takes note that `ear` heard message `number` of the sender at `slot` of its table. True where it
  * is a delivery, false for a duplicate. */
-static inline bool check_hear(struct check *check, struct ear *ear, uint32_t slot, uint32_t number)
+static inline bool check_hear(struct check *check, struct receiver *receiver, uint32_t slot,
+                              uint32_t number)
 {
-    struct heard *heard = &ear->heard[slot];
+    struct sequence *heard = &receiver->heard[slot];
     if (heard->next != number)
-        return check_hear_odd(check, ear, slot, number);
+        return check_hear_odd(check, receiver, slot, number);
     heard->next++;
     check->delivered++;
     return true;
 }
 
 /* The server told this ear that it left `lines` out. */
-void check_told(struct check *check, struct ear *ear, uint64_t lines);
+void check_skipped(struct check *check, struct receiver *receiver, uint64_t lines);
 
 /* The end: the sender of `heard`, one of the ear's table, sent `sent` messages, and what of them
  * was not heard is missing. */
-void check_end_of(struct check *check, struct ear *ear, struct heard *heard, uint32_t sent);
+void check_end_of(struct check *check, struct receiver *receiver, struct sequence *heard,
+                  uint32_t sent);
 
 /* After check_end_of for each sender: what is missing and was not told is lost. */
-void check_close(struct check *check, struct ear *ear);
+void check_close(struct check *check, struct receiver *receiver);
 
 #endif

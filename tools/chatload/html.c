@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "tools/chatload/plot.h"
+#include "tools/chatload/page.h"
 #include "tools/chatload/report.h"
 
 static const char head[] =
@@ -43,12 +43,12 @@ static const char *in_nines(char text[FIGURE_TEXT], double value)
 
 static const char *as_latency(char text[FIGURE_TEXT], double value)
 {
-    return text_latency(text, value);
+    return page_latency(text, value);
 }
 
 static const char *as_count(char text[FIGURE_TEXT], double value)
 {
-    return text_count(text, (uint64_t)value);
+    return page_count(text, (uint64_t)value);
 }
 
 static const char *as_microseconds(char text[FIGURE_TEXT], double value)
@@ -163,12 +163,12 @@ static void add_counts(struct page *page, const struct result *result)
 {
     const struct check *check = &result->run->load->check;
     char text[FIGURE_TEXT];
-    add_row(page, "messages sent", text_count(text, result->run->load->sent));
-    add_row(page, "deliveries", text_count(text, check->delivered));
-    add_row(page, "deliveries a second", text_rate(text, result->values[METRIC_RATE]));
-    add_row(page, "lost", text_rate(text, result->values[METRIC_LOST]));
-    add_row(page, "duplicated", text_rate(text, result->values[METRIC_DUPLICATED]));
-    add_row(page, "reordered", text_rate(text, result->values[METRIC_REORDERED]));
+    add_row(page, "messages sent", page_count(text, result->run->load->sent));
+    add_row(page, "deliveries", page_count(text, check->delivered));
+    add_row(page, "deliveries a second", page_rate(text, result->values[METRIC_RATE]));
+    add_row(page, "lost", page_rate(text, result->values[METRIC_LOST]));
+    add_row(page, "duplicated", page_rate(text, result->values[METRIC_DUPLICATED]));
+    add_row(page, "reordered", page_rate(text, result->values[METRIC_REORDERED]));
 }
 
 static void add_latencies(struct page *page, const struct result *result)
@@ -179,7 +179,7 @@ static void add_latencies(struct page *page, const struct result *result)
     };
     char text[FIGURE_TEXT];
     for (enum metric metric = METRIC_P50; metric <= METRIC_MAX; metric++)
-        add_row(page, names[metric], text_latency(text, result->values[metric]));
+        add_row(page, names[metric], page_latency(text, result->values[metric]));
 }
 
 static void add_processes(struct page *page, const struct result *result)
@@ -188,7 +188,7 @@ static void add_processes(struct page *page, const struct result *result)
     if (result->server_known) {
         page_add(page, "<tr><th>server CPU<td>%.0f %%, %.3f us a delivery\n",
                  100 * result->server_cpu, result->cpu_us_per_delivery);
-        add_row(page, "server memory", text_bytes(text, result->run->end.server.memory_bytes));
+        add_row(page, "server memory", page_bytes(text, result->run->end.server.memory_bytes));
     }
     if (result->seconds > 0)
         page_add(page, "<tr><th>chatload CPU<td>%.0f %%\n", 100 * result->own_cpu);

@@ -8,8 +8,6 @@
 #include <string.h>
 
 #include "tools/chatload/host.h"
-#include "tools/chatload/sender.h"
-#include "tools/chatload/user.h"
 
 /* Part of the ports of an address is left to others; and beyond half of them the kernel takes
  * longer and longer to find a free one. */
@@ -28,19 +26,10 @@ void load_init(struct load *load, struct loop *loop, const struct settings *sett
     };
     stream_fanout_init(&load->fanout, loop, NULL);
     check_init(&load->check, loop->sys);
-    semaphore_init(&load->doors, LOAD_DOORS);
+    semaphore_init(&load->connecting, LOAD_CONNECTING_MAX);
     event_init(&load->over);
     (void)loop->sys->random(loop->sys, &random, sizeof(random)); /* else it is the tag 0 */
     message_tag(random, load->tag);
-}
-
-static void *allocate_zeroed(struct load *load, size_t count, size_t size)
-{
-    struct sys *sys = load->loop->sys;
-    void *block = sys->allocate(sys, count * size);
-    if (block)
-        memset(block, 0, count * size);
-    return block;
 }
 
 static uint32_t dealt(uint32_t count, uint32_t rooms, uint32_t room)
@@ -58,36 +47,8 @@ uint32_t load_room_senders(const struct load *load, uint32_t room)
     return dealt(load->settings->senders, load->settings->rooms, room);
 }
 
-static void seat_clients(struct load *load)
-{
-    uint32_t seats = load_room_senders(load, 0); /* the most of any room */
-    for (uint32_t i = 0; i < load->settings->clients; i++)
-        user_init(&load->users[i], load, i, load->heard + (size_t)i * seats);
-    for (uint32_t i = 0; i < load->settings->senders; i++)
-        sender_init(&load->senders[i], load, i);
-}
-
-int load_open(struct load *load)
-{
-    const struct settings *settings = load->settings;
-    size_t pairs = (size_t)settings->clients * load_room_senders(load, 0);
-    load->text = allocate_zeroed(load, settings->size_bytes + 1, 1);
-    load->heard = allocate_zeroed(load, pairs, sizeof(*load->heard));
-    load->users = allocate_zeroed(load, settings->clients, sizeof(*load->users));
-    load->senders = allocate_zeroed(load, settings->senders, sizeof(*load->senders));
-    if (!load->text || !load->heard || !load->users || !load->senders)
-        return -ENOMEM;
-    seat_clients(load);
-    return 0;
-}
-
 void load_release(struct load *load)
 {
-    struct sys *sys = load->loop->sys;
-    sys->release(sys, load->senders);
-    sys->release(sys, load->users);
-    sys->release(sys, load->heard);
-    sys->release(sys, load->text);
     check_release(&load->check);
     stream_fanout_release(&load->fanout);
 }

@@ -1,10 +1,9 @@
 /*
- * chatload_load: what all parts of a run share: whom to load, with what, what
- * was heard so far, and whether to go on.
+ * chatload load: what all parts of a run share: the server's address, what was
+ * sent and received so far, and whether to go on.
  *
- * One struct load a process. Clients count into it what they hear, senders what
- * they say; phases, meter and report read it. It owns the tables of clients and
- * senders and the checks; nothing here suspends.
+ * One struct load per process. Clients count into it what they receive, senders
+ * what they send; run, meter and report read it. Nothing here suspends.
  */
 #ifndef TOOLS_CHATLOAD_LOAD_H
 #define TOOLS_CHATLOAD_LOAD_H
@@ -13,18 +12,26 @@
 #include "tools/chatload/check.h"
 #include "tools/chatload/histogram.h"
 #include "tools/chatload/message.h"
-#include "tools/chatload/options.h"
+#include "tools/chatload/settings.h"
 
-/* Clients that connect at the same time: fewer than a listener's queue holds anywhere. */
-#define LOAD_DOORS 256
+/* Clients that connect at the same time: fewer than any listener's queue holds. */
+#define LOAD_CONNECTING_MAX 256
 
 /* Addresses of one name that are tried. */
 #define LOAD_ADDRESSES_MAX 8
 
 #define LOAD_PROBLEM_TEXT 480
 
-struct user;
+struct client;
 struct sender;
+
+/* What one sender has sent, and how much of that is no longer in flight. */
+struct window {
+    uint32_t from; /* the sender's number, and its client's */
+    uint32_t next; /* the number of its next message: as many were sent */
+    uint32_t settled; /* messages before this one have arrived or were given up */
+    struct wait_list waiting; /* the sender, while the window is full */
+};
 
 /* Lines that are worth a look, and the first of them. */
 struct load_oddity {
@@ -47,23 +54,23 @@ struct load {
     char *text; /* room for one message and its newline */
     int64_t epoch_ns; /* messages say when they were due since then */
 
-    struct user *users; /* settings->clients of them; NULL before load_open */
+    struct client *clients; /* settings->clients of them; NULL before crowd_open, as are: */
     struct sender *senders;
-    struct heard *heard; /* what the ears of all clients point into */
+    struct window *windows; /* of each sender */
     unsigned ports_per_source; /* connections that one source address is good for */
 
     /* Getting in. */
-    struct semaphore doors;
+    struct semaphore connecting;
     uint32_t in; /* clients */
     uint32_t stalled_in;
     uint64_t visits; /* of those who come and go */
     uint32_t called; /* --proto raw: those who have heard the roll call */
-    uint32_t gone; /* clients that were disconnected since */
+    uint32_t disconnected; /* clients that were disconnected since */
     struct load_oddity losses; /* of connections: why */
 
     /* What is said and heard. */
     uint64_t sent;
-    uint64_t owed; /* deliveries that follow from it */
+    uint64_t expected; /* deliveries that follow from it */
     uint64_t echoed; /* its own lines, that a sender was sent back */
     struct load_oddity refused; /* `!` lines */
     struct load_oddity garbled; /* messages of this run that can't be */
@@ -84,10 +91,7 @@ struct load {
 /* Makes a load on `loop`, without clients. */
 void load_init(struct load *load, struct loop *loop, const struct settings *settings);
 
-/* Allocates clients, senders and checks for `load->address`. 0 or -ENOMEM with nothing left. */
-int load_open(struct load *load);
-
-/* Frees all; every client must have ended. */
+/* Frees what load_init made; every client must have ended. */
 void load_release(struct load *load);
 
 /* Connects to the given address of load->addresses from now on. */
@@ -121,7 +125,7 @@ struct sys_address load_source(const struct load *load, uint32_t number);
 /* Of all that was sent, what has been heard or is known to be left out. */
 static inline uint64_t load_settled(const struct load *load)
 {
-    return load->check.delivered + load->check.told;
+    return load->check.delivered + load->check.skipped;
 }
 
 /* How many clients are in a room, and who speaks there: rooms are dealt out by number. */

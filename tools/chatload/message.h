@@ -14,6 +14,7 @@
 #ifndef TOOLS_CHATLOAD_MESSAGE_H
 #define TOOLS_CHATLOAD_MESSAGE_H
 
+#include <assert.h>
 #include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,13 +35,6 @@ struct message {
     uint32_t number; /* the how manieth of this sender, from 0 */
     int64_t due_ns; /* when it was to be sent: since the run began, and less than 78 hours */
 };
-
-/* Makes a tag of random bits: '=', which begins no command, and 18 bits. */
-void message_tag(uint32_t random, char tag[MESSAGE_TAG_BYTES]);
-
-/* Writes a message of `size` bytes, MESSAGE_HEAD_BYTES at least, without an end. */
-void message_write(const struct message *message, const char tag[MESSAGE_TAG_BYTES], char *text,
-                   size_t size);
 
 /* Reads the word at `text`: all eight digits become bytes from 0 to 63 at once, then pairs of 12
  * bits, fours of 24, and one of 48. UINT64_MAX where a character is no digit. */
@@ -68,6 +62,34 @@ static inline bool message_read(struct message *message, const char tag[MESSAGE_
     message->number = (uint32_t)who & MESSAGE_NUMBER_MAX;
     message->due_ns = (int64_t)when;
     return who != UINT64_MAX && when != UINT64_MAX;
+}
+
+static inline void write_digits(char *text, uint64_t value, int count)
+{
+    for (int i = count - 1; i >= 0; i--) {
+        text[i] = (char)('0' + (value & 63));
+        value >>= 6;
+    }
+}
+
+static inline void message_tag(uint32_t random, char tag[MESSAGE_TAG_BYTES])
+{
+    tag[0] = '=';
+    write_digits(tag + 1, random, MESSAGE_TAG_BYTES - 1);
+}
+
+static inline void message_write(const struct message *message, const char tag[MESSAGE_TAG_BYTES],
+                                 char *text, size_t size)
+{
+    uint64_t who = (uint64_t)message->from << MESSAGE_NUMBER_BITS | message->number;
+    assert(size >= MESSAGE_HEAD_BYTES);
+    assert(message->from <= MESSAGE_FROM_MAX);
+    assert(message->number <= MESSAGE_NUMBER_MAX);
+    memcpy(text, tag, MESSAGE_TAG_BYTES);
+    write_digits(text + MESSAGE_TAG_BYTES, who, MESSAGE_WORD_BYTES);
+    write_digits(text + MESSAGE_TAG_BYTES + MESSAGE_WORD_BYTES, (uint64_t)message->due_ns,
+                 MESSAGE_WORD_BYTES);
+    memset(text + MESSAGE_HEAD_BYTES, 'x', size - MESSAGE_HEAD_BYTES);
 }
 
 #endif

@@ -1,10 +1,13 @@
 /*
- * chatload_meter: looks at a run while it lasts.
+ * chatload meter: samples of a run while it lasts, and the line that shows it.
  *
- * A few times a second it takes a sample: what was delivered, how long that
- * took, what the server used. Samples are kept in constant memory: when there is
- * no room for more, every second one goes and they are taken half as often. The
- * latest one is also what is shown while the run lasts.
+ * A few times per second it samples what was delivered, how long that took and
+ * what the server used. Samples take constant memory: when the table is full,
+ * every second one goes and samples are taken half as often.
+ *
+ * The latest sample is shown as a line. On a terminal the line is overwritten
+ * and stays when its phase ends; elsewhere a plain line is written once per
+ * second and at the end of each phase.
  */
 #ifndef TOOLS_CHATLOAD_METER_H
 #define TOOLS_CHATLOAD_METER_H
@@ -12,7 +15,7 @@
 #include <stdio.h>
 
 #include "tools/chatload/load.h"
-#include "tools/chatload/target.h"
+#include "tools/chatload/server.h"
 
 #define METER_INTERVAL_NS (200 * NS_PER_MS)
 #define METER_SAMPLES_MAX 600
@@ -34,7 +37,7 @@ struct meter {
     struct frame frame;
     int rc;
     struct load *load;
-    struct target *target;
+    struct server *server;
     enum phase phase;
     struct sample begun; /* as it began */
     struct sample samples[METER_SAMPLES_MAX]; /* of the measuring phase, its beginning first */
@@ -49,7 +52,7 @@ struct meter {
     int64_t shown_ns; /* when a line was shown last */
 };
 
-void meter_init(struct meter *meter, struct load *load, struct target *target);
+void meter_init(struct meter *meter, struct load *load, struct server *server);
 
 /* A phase begins; that before it is done and gets its last line. */
 void meter_phase(struct meter *meter, enum phase phase);
@@ -62,5 +65,13 @@ void meter_look(struct meter *meter);
 
 /* The last look, and the end of the live line. */
 void meter_finish(struct meter *meter);
+
+/* Without a terminal: how often. */
+#define LIVE_PLAIN_NS NS_PER_SECOND
+
+bool live_on_terminal(FILE *out);
+
+/* Shows the latest look at the run; `last`: the phase is over, so that the line stays. */
+void live_show(struct meter *meter, bool last);
 
 #endif

@@ -42,7 +42,7 @@ static void find_server(struct run *run)
     struct load *load = run->load;
     struct sys *sys = load->loop->sys;
     const struct settings *settings = load->settings;
-    const struct endpoint *endpoint = settings->spawn ? &run->target.endpoint : &settings->address;
+    const struct endpoint *endpoint = settings->spawn ? &run->server.endpoint : &settings->address;
     const char *name = settings->spawn ? endpoint->host : settings->address_name;
     int rc;
     if (endpoint->kind == ENDPOINT_UNIX)
@@ -60,14 +60,12 @@ static void find_server(struct run *run)
 static void prepare(struct run *run)
 {
     struct load *load = run->load;
-    if (!load_stopped(load) && load_open(load) < 0)
+    if (!load_stopped(load) && crowd_open(&run->crowd, load) < 0)
         load_fail(load, "out of memory for %u clients", load->settings->clients);
-    if (!load_stopped(load) && misfits_open(&run->misfits, load) < 0)
-        load_fail(load, "out of memory for the clients that misbehave");
     if (load_stopped(load))
         return;
-    target_watch(&run->target);
-    if (!target_usage(&run->target, &run->empty) && load->settings->server_pid) /* else all 0 */
+    server_watch(&run->server);
+    if (!server_usage(&run->server, &run->empty) && load->settings->server_pid) /* else all 0 */
         load_fail(load, "--server-pid %u: there is no such process", load->settings->server_pid);
 }
 
@@ -77,14 +75,14 @@ static int start_server(struct task *task, struct run *run)
 
     TASK_BEGIN();
     if (run->load->settings->spawn) {
-        self->rc = target_spawn(&run->target);
+        self->rc = server_spawn(&run->server);
         if (self->rc < 0) {
             load_fail(run->load, "--spawn: %s", strerror(-self->rc));
             TASK_RETURN(0);
         }
-        spawn(run, &run->server_group, &run->target.task, "server", target_step);
+        spawn(run, &run->server_group, &run->server.task, "server", server_step);
         TASK_AWAIT(self->rc, pause_phase(task, run, SERVER_START_NS));
-        if (!run->target.is_listening && !load_stopped(run->load))
+        if (!run->server.is_listening && !load_stopped(run->load))
             load_fail(run->load, "--spawn '%s': it said no 'listening on' within 10 s",
                       run->load->settings->spawn);
     }
@@ -101,7 +99,7 @@ static void spawn_clients(struct run *run)
 {
     struct load *load = run->load;
     for (uint32_t i = 0; i < load->settings->clients; i++)
-        spawn(run, &run->crowd, &load->users[i].task, "client", user_step);
+        spawn(run, &run->clients, &load->clients[i].task, "client", client_step);
 }
 
 static bool waits_for_stalled(const struct run *run, int64_t until_ns)
@@ -124,7 +122,7 @@ static bool waits_for_roll_call(const struct run *run, int64_t until_ns)
     if (load_stopped(load) || load->settings->protocol == PROTOCOL_CHATD || load->called >= others)
         return false;
     if (load->loop->now_ns < until_ns) {
-        user_call_roll(&load->users[0]);
+        client_call_roll(&load->clients[0]);
         return true;
     }
     load_fail(load, "%s: it doesn't relay lines: %u of %u clients heard nothing in 10 s",
@@ -142,7 +140,7 @@ static int connect_all(struct task *task, struct run *run)
     TASK_AWAIT(self->rc, pause_phase(task, run, TIME_NEVER));
     if (!load_stopped(run->load))
         event_clear(&run->load->over);
-    misfits_spawn_stalled(&run->misfits, &run->crowd);
+    crowd_spawn_stalled(&run->crowd, &run->clients);
     run->drain_ns = time_after(task->loop->now_ns, CLIENT_ENTER_NS);
     while (waits_for_stalled(run, run->drain_ns))
         TASK_AWAIT(self->rc, pause_phase(task, run, LOOK_PAUSE_NS));
@@ -162,7 +160,7 @@ static void spawn_speakers(struct run *run)
         probe_init(&run->probe, load);
         spawn(run, &run->speakers, &run->probe.task, "probe", probe_step);
     }
-    misfits_spawn_churn(&run->misfits, &run->crowd);
+    crowd_spawn_churn(&run->crowd, &run->clients);
     if (load->settings->rate > 0) {
         spawn(run, &run->speakers, &run->schedule.task, "schedule", schedule_step);
         return;
@@ -181,7 +179,7 @@ static struct reading take_reading(struct run *run)
         .own_cpu_ns = host_own_cpu_ns(),
         .own_wait_ns = host_own_wait_ns(),
     };
-    (void)target_usage(&run->target, &reading.server); /* all 0 where it isn't known */
+    (void)server_usage(&run->server, &reading.server); /* all 0 where it isn't known */
     return reading;
 }
 
@@ -233,7 +231,7 @@ static bool still_draining(struct run *run)
         run->arrived = heard;
         run->arrived_ns = now_ns;
     }
-    run->drained = load_settled(load) >= load->owed;
+    run->drained = load_settled(load) >= load->expected;
     int64_t quiet_ns = run->drained ? RUN_QUIET_NS : RUN_SILENCE_NS;
     return !load->problem[0] && load->interrupts < 2 && now_ns - run->arrived_ns < quiet_ns &&
            now_ns - run->drain_ns < RUN_DRAIN_MAX_NS;
@@ -258,20 +256,22 @@ static int drain(struct task *task, struct run *run)
 static void close_checks(struct load *load)
 {
     for (uint32_t i = 0; i < load->settings->clients; i++) {
-        struct user *user = &load->users[i];
-        for (uint32_t slot = 0; slot < user->ear.senders; slot++) {
-            const struct sender *sender = &load->senders[user->room + slot * user->ear.stride];
-            if (sender->user != user)
-                check_end_of(&load->check, &user->ear, &user->ear.heard[slot], sender->next);
+        struct client *client = &load->clients[i];
+        for (uint32_t slot = 0; slot < client->receiver.senders; slot++) {
+            const struct sender *sender =
+                &load->senders[client->room + slot * client->receiver.stride];
+            if (sender->client != client)
+                check_end_of(&load->check, &client->receiver, &client->receiver.heard[slot],
+                             sender->window->next);
         }
-        check_close(&load->check, &user->ear);
+        check_close(&load->check, &client->receiver);
     }
 }
 
 static void open_groups(struct run *run, struct task *task)
 {
     task_group_open(&run->server_group, task, "server", GROUP_CONTAIN);
-    task_group_open(&run->crowd, task, "crowd", GROUP_CONTAIN);
+    task_group_open(&run->clients, task, "crowd", GROUP_CONTAIN);
     task_group_open(&run->speakers, task, "speakers", GROUP_CONTAIN);
     task_group_open(&run->meters, task, "meters", GROUP_CONTAIN);
 }
@@ -295,9 +295,9 @@ static int run_step(struct task *task)
     meter_finish(&self->meter);
     task_group_cancel(&self->meters, task->loop->now_ns);
     TASK_AWAIT(self->rc, task_group_join(task, &self->meters));
-    task_group_cancel(&self->crowd, task->loop->now_ns);
-    TASK_AWAIT(self->rc, task_group_join(task, &self->crowd));
-    TASK_AWAIT(self->rc, target_stop(task, &self->stop, &self->target));
+    task_group_cancel(&self->clients, task->loop->now_ns);
+    TASK_AWAIT(self->rc, task_group_join(task, &self->clients));
+    TASK_AWAIT(self->rc, server_stop(task, &self->stop, &self->server));
     task_group_cancel(&self->server_group, task->loop->now_ns);
     TASK_AWAIT(self->rc, task_group_join(task, &self->server_group));
     TASK_RETURN(0);
@@ -329,9 +329,8 @@ static void spin(struct callback *callback)
 int run_load(struct run *run, struct load *load)
 {
     *run = (struct run){.load = load, .spin = {.run = spin, .name = "spin"}};
-    target_init(&run->target, load);
-    run->misfits.load = load;
-    meter_init(&run->meter, load, &run->target);
+    server_init(&run->server, load);
+    meter_init(&run->meter, load, &run->server);
     int rc = open_signals(run);
     if (rc < 0)
         goto fail;
@@ -342,7 +341,7 @@ int run_load(struct run *run, struct load *load)
         loop_call_soon(load->loop, &run->spin);
     rc = loop_run(load->loop, &run->task, "run", run_step);
     list_remove(&run->spin.node);
-    if (rc == 0 && load->users)
+    if (rc == 0 && load->clients)
         close_checks(load);
     schedule_close(&run->schedule);
 close_signals:
@@ -350,6 +349,6 @@ close_signals:
 fail:
     if (rc < 0)
         load_fail(load, "it can't start: %s", strerror(-rc));
-    misfits_release(&run->misfits);
-    return run->measured || (load->users && load->interrupts > 0) ? 0 : -1;
+    crowd_release(&run->crowd);
+    return run->measured || (load->clients && load->interrupts > 0) ? 0 : -1;
 }

@@ -12,19 +12,18 @@
  * clients and server are stopped in this order, and waited for.
  *
  *      run -+- [server] --- server's output
- *           +- [crowd] ---- clients, misfits
+ *           +- [clients] -- healthy ones, stalled ones, churn
  *           +- [speakers] - senders or the schedule, the probe
  *           +- [meters] --- meter
  */
 #ifndef TOOLS_CHATLOAD_RUN_H
 #define TOOLS_CHATLOAD_RUN_H
 
+#include "tools/chatload/crowd.h"
 #include "tools/chatload/load.h"
 #include "tools/chatload/meter.h"
-#include "tools/chatload/misfit.h"
-#include "tools/chatload/probe.h"
 #include "tools/chatload/sender.h"
-#include "tools/chatload/target.h"
+#include "tools/chatload/server.h"
 
 /* A tenth of what is measured, but not longer than it takes to be warm. */
 #define RUN_WARM_SHARE 10
@@ -54,16 +53,16 @@ struct run {
     struct frame frame;
     int rc;
     struct load *load;
-    struct target target;
+    struct server server;
     struct meter meter;
-    struct misfits misfits;
+    struct crowd crowd;
     struct schedule schedule;
     struct probe probe;
     struct signals signals;
     struct callback spin; /* ready all the time: see settings->spin */
 
     struct task_group server_group;
-    struct task_group crowd;
+    struct task_group clients;
     struct task_group speakers;
     struct task_group meters;
 
@@ -77,7 +76,7 @@ struct run {
         int rc;
         struct cancel_scope deadline;
     } pause;
-    struct target_stop stop;
+    struct server_stop stop;
     int64_t drain_ns; /* when draining began */
     int64_t arrived_ns; /* when something last arrived */
     uint64_t arrived; /* deliveries by then */

@@ -1,18 +1,19 @@
 #include "tools/chatload/sender.h"
 
+#include "tools/chatload/client.h"
 #include "tools/chatload/host.h"
-#include "tools/chatload/user.h"
 
 void sender_init(struct sender *sender, struct load *load, uint32_t from)
 {
     uint32_t next = from + load->settings->rooms;
-    struct user *user = &load->users[from];
+    struct client *client = &load->clients[from];
     if (next >= load->settings->clients)
-        next = user->room;
-    *sender = (struct sender){.load = load, .user = user, .from = from};
-    sender->audience = load_room_members(load, user->room) - 1;
-    wait_list_init(&sender->waiting);
-    load->users[next].watched = sender;
+        next = client->room;
+    *sender = (struct sender){.load = load, .client = client, .window = &load->windows[from]};
+    *sender->window = (struct window){.from = from};
+    wait_list_init(&sender->window->waiting);
+    sender->audience = load_room_members(load, client->room) - 1;
+    load->clients[next].watched = sender->window;
 }
 
 void sender_say(struct sender *sender, int64_t due_ns)
@@ -20,45 +21,36 @@ void sender_say(struct sender *sender, int64_t due_ns)
     struct load *load = sender->load;
     size_t size = load->settings->size_bytes;
     struct message message = {
-        .from = sender->from,
-        .number = sender->next,
+        .from = sender->window->from,
+        .number = sender->window->next,
         .due_ns = due_ns - load->epoch_ns,
     };
-    if (!sender->user->in || sender->next == MESSAGE_NUMBER_MAX)
+    if (!sender->client->in || sender->window->next == MESSAGE_NUMBER_MAX)
         return;
     message_write(&message, load->tag, load->text, size);
     load->text[size] = '\n';
-    if (stream_write(&sender->user->stream, load->text, size + 1) < 0) {
+    if (stream_write(&sender->client->stream, load->text, size + 1) < 0) {
         load_fail(load, "out of memory for what the server doesn't read");
         return;
     }
-    sender->next++;
+    sender->window->next++;
     load->sent++;
-    load->owed += sender->audience;
+    load->expected += sender->audience;
 }
 
 static uint32_t in_flight(const struct sender *sender)
 {
-    return sender->next - sender->settled;
+    return sender->window->next - sender->window->settled;
 }
 
 static bool window_open(const struct sender *sender)
 {
-    return in_flight(sender) < sender->load->settings->window && sender->user->in;
-}
-
-void sender_acknowledge(struct sender *sender, uint32_t number)
-{
-    if (number < sender->settled)
-        return;
-    sender->settled = number + 1;
-    if (window_open(sender))
-        wait_list_wake_first(&sender->waiting);
+    return in_flight(sender) < sender->load->settings->window && sender->client->in;
 }
 
 static int window_wait(struct task *task, struct sender *sender)
 {
-    return task_wait(task, &sender->waiting, window_open(sender));
+    return task_wait(task, &sender->window->waiting, window_open(sender));
 }
 
 static void fill_window(struct sender *sender)
@@ -78,7 +70,7 @@ int sender_step(struct task *task)
         cancel_scope_open(task, &self->limit, SENDER_PATIENCE_NS);
         TASK_AWAIT(self->rc, window_wait(task, self));
         if (cancel_scope_close(task, &self->limit))
-            self->settled = self->next;
+            self->window->settled = self->window->next;
         if (task_cancelled(task))
             TASK_RETURN(0);
         if (window_open(self))
@@ -170,4 +162,64 @@ int schedule_step(struct task *task)
         send_due(self);
     }
     TASK_END();
+}
+
+/* Somebody in the first room who doesn't speak; NULL: there is nobody. */
+static struct client *find_listener(const struct load *load)
+{
+    const struct settings *settings = load->settings;
+    uint32_t number = 0;
+    while (number < settings->senders)
+        number += settings->rooms;
+    return number < settings->clients ? &load->clients[number] : NULL;
+}
+
+void probe_init(struct probe *probe, struct load *load)
+{
+    *probe = (struct probe){.speaker = &load->clients[0], .listener = find_listener(load)};
+}
+
+static void count_open(struct client *client, int64_t now_ns)
+{
+    struct ping *ping = &client->ping;
+    if (!ping->asked_ns)
+        return;
+    ping->waited_ns += now_ns - ping->asked_ns;
+    ping->answers++;
+    ping->asked_ns = 0;
+}
+
+int probe_step(struct task *task)
+{
+    struct probe *const self = container_of(task, struct probe, task);
+
+    TASK_BEGIN();
+    do {
+        client_ask(self->speaker);
+        if (self->listener)
+            client_ask(self->listener);
+        TASK_AWAIT(self->rc, task_sleep(task, PROBE_INTERVAL_NS));
+    } while (self->rc == 0);
+    count_open(self->speaker, task->loop->now_ns);
+    if (self->listener)
+        count_open(self->listener, task->loop->now_ns);
+    TASK_RETURN(0);
+    TASK_END();
+}
+
+static double average_us(const struct client *client)
+{
+    if (!client || !client->ping.answers)
+        return 0;
+    return (double)client->ping.waited_ns / (double)client->ping.answers / NS_PER_US;
+}
+
+double probe_speaker_us(const struct probe *probe)
+{
+    return average_us(probe->speaker);
+}
+
+double probe_listener_us(const struct probe *probe)
+{
+    return average_us(probe->listener);
 }

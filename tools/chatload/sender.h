@@ -1,19 +1,26 @@
 /*
- * chatload_sender: who speaks, and when.
+ * chatload sender: which messages are sent, and when.
  *
- * Without a rate each sender is a task that keeps a window of messages in
- * flight. A sender doesn't hear itself, so the next client of its room, its
- * watcher, tells it within this process what has arrived. What is never heard
- * of again is given up after a while, or the window would be shut for ever.
+ * Without --rate each sender is a task that keeps a window of messages in
+ * flight. A sender does not hear itself, so the next client of its room reports
+ * what has arrived. Messages that never arrive are given up after a while;
+ * otherwise the window would stay full for ever.
  *
- * With a rate one schedule serves all senders in turn. Its instants follow from
- * the rate alone and not from what was sent before: a message that could not be
- * sent in time was still due, and its latency is counted from there. The wheel's
- * millisecond would be coarse for that, so the schedule has an alarm of its own.
+ * With --rate one schedule serves all senders in turn. The due times follow from
+ * the rate alone. A message that could not be sent in time was still due, and
+ * its latency counts from then. The schedule has an alarm of its own, because
+ * the timer wheel's millisecond is too coarse.
+ *
+ * The probe finds out whether the server holds senders back. chatd reads a
+ * client that exceeds its rate more slowly and does not say so. But a sender's
+ * /ping waits behind its own lines, while the /ping of a silent client is
+ * answered at once. If the two answers take very different times, neither the
+ * server nor the network is slow: the sender is held back.
  */
 #ifndef TOOLS_CHATLOAD_SENDER_H
 #define TOOLS_CHATLOAD_SENDER_H
 
+#include "tools/chatload/client.h"
 #include "tools/chatload/load.h"
 
 /* When messages in flight are given up. Longer than chatd's rate limit holds a window back. */
@@ -27,12 +34,9 @@ struct sender {
     struct frame frame;
     int rc;
     struct load *load;
-    struct user *user;
-    uint32_t from; /* its number, and its client's */
-    uint32_t audience; /* who hears it */
-    uint32_t next; /* the number of its next message: so many were sent */
-    uint32_t settled; /* messages before this one aren't in flight any more */
-    struct wait_list waiting; /* for the window to open */
+    struct client *client;
+    struct window *window;
+    uint32_t audience; /* how many clients hear it */
     struct cancel_scope limit;
 };
 
@@ -41,9 +45,6 @@ void sender_init(struct sender *sender, struct load *load, uint32_t from);
 
 /* Says the next message, due at `due_ns`. Nothing where it is not connected any more. */
 void sender_say(struct sender *sender, int64_t due_ns);
-
-/* Message `number`, and so all before it, was heard. */
-void sender_acknowledge(struct sender *sender, uint32_t number);
 
 /* The step of sender->task: keeps the window full until it is cancelled. Returns 0. */
 int sender_step(struct task *task);
@@ -73,5 +74,28 @@ void schedule_close(struct schedule *schedule);
 
 /* The step of schedule->task: sends what is due until it is cancelled. Returns 0. */
 int schedule_step(struct task *task);
+
+/* A question is a line too, and counts for the rate of who asks: few of them, so that a sender that
+ * keeps below chatd's ten lines a second is not put above it by being measured. */
+#define PROBE_INTERVAL_NS NS_PER_SECOND
+
+struct probe {
+    struct task task;
+    struct frame frame;
+    int rc;
+    struct client *speaker;
+    struct client *listener; /* NULL: everybody speaks */
+};
+
+/* Chooses whom to ask. */
+void probe_init(struct probe *probe, struct load *load);
+
+/* The step of probe->task: asks until it is cancelled. Returns 0. */
+int probe_step(struct task *task);
+
+/* After it has ended: how long a speaker and a listener waited on average, in microseconds; a
+ * question that was still open counts with its time so far. 0: nobody was asked. */
+double probe_speaker_us(const struct probe *probe);
+double probe_listener_us(const struct probe *probe);
 
 #endif

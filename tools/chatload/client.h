@@ -1,15 +1,14 @@
 /*
- * chatload_user: a client: it connects, enters a room and reads all that is said
- * there.
+ * chatload client: it connects, enters a room and reads all that is said there.
  *
- * One task a client. What it reads is taken apart where it lies, in the
- * stream's own buffer: a message of the run is recognised by its tag, checked
- * and timed with a few dozen instructions; everything else a server may say is
- * looked at more leisurely. Only a line that was cut by the end of a read is
- * copied, to be put together with its rest.
+ * One task per client. Input is taken apart where it lies, in the stream's own
+ * buffer: a message of the run is recognised by its tag, checked and timed with
+ * a few dozen instructions. Of what else chatd says, a few lines count: `* pong`,
+ * a gap line, and `!`. Events, remembered lines and other people are skipped.
+ * Only a line that the end of a read cuts is copied.
  */
-#ifndef TOOLS_CHATLOAD_USER_H
-#define TOOLS_CHATLOAD_USER_H
+#ifndef TOOLS_CHATLOAD_CLIENT_H
+#define TOOLS_CHATLOAD_CLIENT_H
 
 #include "tools/chatload/load.h"
 
@@ -22,17 +21,17 @@
 /* A unix socket whose queue is full refuses at once; this long until the next attempt. */
 #define CLIENT_QUEUE_PAUSE_NS (10 * NS_PER_MS)
 
-#define USER_REASON_TEXT 240
+#define CLIENT_REASON_TEXT 240
 
 /* A question that the server is asked again and again: a /ping. */
-struct question {
+struct ping {
     int64_t asked_ns; /* 0: nothing is asked at the moment */
     int64_t waited_ns; /* for all answers together */
     uint64_t answers;
 };
 
 /* How a client gets in. */
-struct entry {
+struct client_entry {
     struct frame frame;
     int rc;
     int paused; /* the result of a pause */
@@ -41,7 +40,7 @@ struct entry {
     struct stream_connect connect;
 };
 
-struct user {
+struct client {
     struct task task;
     struct frame frame;
     int rc;
@@ -53,39 +52,48 @@ struct user {
     bool called; /* it has heard the roll call */
     struct stream stream;
     struct buffer partial; /* the beginning of a line whose rest hasn't come */
-    struct ear ear;
-    struct sender *watched; /* whose messages it acknowledges; NULL: nobody's */
-    struct question question;
+    struct receiver receiver;
+    struct window *watched; /* of the sender whose messages it acknowledges; NULL: of none */
+    struct ping ping;
     struct cancel_scope limit;
-    struct entry entry;
+    struct client_entry entry;
 };
 
 /* Makes client `number` of the load; `heard` is its part of load->heard. */
-void user_init(struct user *user, struct load *load, uint32_t number, struct heard *heard);
+void client_init(struct client *client, struct load *load, uint32_t number, struct sequence *heard);
 
 /* The step of user->task: connects, enters, and reads until it is cancelled or disconnected. A
  * failure to get in ends the run (load_fail); it returns 0. */
-int user_step(struct task *task);
+int client_step(struct task *task);
 
 /* Connects user->stream and enters the client's room. Returns 0, or -errno (-EPIPE where the
  * server closed the connection); either way user_close is due in the end. May suspend. */
-TASK_AWAITABLE int user_enter(struct task *task, struct entry *self, struct user *user);
+TASK_AWAITABLE int client_enter(struct task *task, struct client_entry *self,
+                                struct client *client);
 
 /* Writes why user_enter failed: the server's last words if it said any, else the error. A client
  * that is connected and hears nothing may have met the wrong kind of server. */
-const char *user_reason(const struct user *user, int rc, char text[static USER_REASON_TEXT]);
+const char *client_reason(const struct client *client, int rc,
+                          char text[static CLIENT_REASON_TEXT]);
 
 /* Waits for input and takes it apart. Returns 1, 0 at the end of the input, or -errno. May
  * suspend. */
-TASK_AWAITABLE int user_listen(struct task *task, struct user *user);
+TASK_AWAITABLE int client_listen(struct task *task, struct client *client);
 
 /* Disconnects, if it is connected, and gives back what it holds. */
-void user_close(struct user *user);
+void client_close(struct client *client);
 
 /* Asks the server, if no question is open. */
-void user_ask(struct user *user);
+void client_ask(struct client *client);
 
 /* --proto raw: says the line that shows everybody that they are connected. */
-void user_call_roll(struct user *user);
+void client_call_roll(struct client *client);
+
+/* The questions whose answers are known here: that it is in, and how long an answer takes. */
+#define CLIENT_ENTERED_PING "/ping in\n"
+#define CLIENT_QUESTION_PING "/ping how-long\n"
+
+/* The longest line that is kept when a read cuts it. */
+#define CLIENT_LINE_BYTES ((size_t)64 * 1024)
 
 #endif

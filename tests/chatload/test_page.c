@@ -1,11 +1,11 @@
-/* Plots as SVG. */
-#include "tools/chatload/plot.h"
+/* Figures as people read them, and plots as SVG. */
+#include "tools/chatload/page.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
-Test(chatload_plot, text_in_html_is_text)
+Test(chatload_page, text_in_html_is_text)
 {
     struct page page = {0};
     plot_add_escaped(&page, "p99<5ms & 'x'>\"y\"");
@@ -15,10 +15,10 @@ Test(chatload_plot, text_in_html_is_text)
 
 static const char *plain(char text[FIGURE_TEXT], double value)
 {
-    return text_count(text, (uint64_t)value);
+    return page_count(text, (uint64_t)value);
 }
 
-Test(chatload_plot, lines_stay_within_their_axes)
+Test(chatload_page, lines_stay_within_their_axes)
 {
     const struct plot_point points[] = {{0, 5}, {1, 80}, {2, 0}, {3, 7000}};
     for (int log = 0; log < 2; log++) {
@@ -40,7 +40,7 @@ Test(chatload_plot, lines_stay_within_their_axes)
     }
 }
 
-Test(chatload_plot, whole_numbers_are_skipped_where_there_are_many)
+Test(chatload_page, whole_numbers_are_skipped_where_there_are_many)
 {
     struct plot_point points[] = {{0, 5}, {0, 5}};
     for (int most = 1; most < 20; most++) {
@@ -58,7 +58,7 @@ Test(chatload_plot, whole_numbers_are_skipped_where_there_are_many)
     }
 }
 
-Test(chatload_plot, one_point_is_no_line)
+Test(chatload_page, one_point_is_no_line)
 {
     const struct plot_point point = {1, 2};
     struct page page = {0};
@@ -67,4 +67,35 @@ Test(chatload_plot, one_point_is_no_line)
     plot.series[0].count = 1;
     plot_add(&page, &plot);
     cr_expect_eq(page.length, 0);
+}
+
+Test(chatload_page, latencies_have_three_digits)
+{
+    char text[FIGURE_TEXT];
+    cr_expect_str_eq(page_latency(text, 0), "0 us");
+    cr_expect_str_eq(page_latency(text, 850), "850 us");
+    cr_expect_str_eq(page_latency(text, 1250), "1.25 ms");
+    cr_expect_str_eq(page_latency(text, 12345), "12.3 ms");
+    cr_expect_str_eq(page_latency(text, 123456), "123 ms");
+    cr_expect_str_eq(page_latency(text, 2050000), "2.05 s");
+    cr_expect_str_eq(page_latency(text, 59900000), "59.9 s");
+}
+
+Test(chatload_page, counts_come_in_groups_of_three)
+{
+    char text[FIGURE_TEXT];
+    cr_expect_str_eq(page_count(text, 0), "0");
+    cr_expect_str_eq(page_count(text, 999), "999");
+    cr_expect_str_eq(page_count(text, 1000), "1,000");
+    cr_expect_str_eq(page_count(text, 1234567), "1,234,567");
+    cr_expect_str_eq(page_count(text, UINT64_MAX), "18,446,744,073,709,551,615");
+}
+
+Test(chatload_page, memory_is_in_units_of_1024)
+{
+    char text[FIGURE_TEXT];
+    cr_expect_str_eq(page_bytes(text, 0), "0 KiB");
+    cr_expect_str_eq(page_bytes(text, 512 * 1024), "512 KiB");
+    cr_expect_str_eq(page_bytes(text, 12 * 1024 * 1024 + 300 * 1024), "12.3 MiB");
+    cr_expect_str_eq(page_bytes(text, UINT64_C(5) << 30), "5.0 GiB");
 }

@@ -1,5 +1,5 @@
 /* What the figures of a run are said to mean. */
-#include "tools/chatload/result.h"
+#include "tools/chatload/report.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -13,12 +13,12 @@ static struct result result;
 /* A second in which 1,000 deliveries were made, and nothing else happened. */
 static void open_run(void)
 {
-    load = (struct load){.settings = &settings, .owed = 1000};
+    load = (struct load){.settings = &settings, .expected = 1000};
     run = (struct run){.load = &load, .measured = true, .drained = true};
     run.end = (struct reading){.at_ns = NS_PER_SECOND, .delivered = 1000, .sent = 100};
 }
 
-TestSuite(chatload_result, .init = open_run);
+TestSuite(chatload_report, .init = open_run);
 
 /* How many of the notes hold these words. */
 static size_t notes_with(const char *words)
@@ -29,7 +29,7 @@ static size_t notes_with(const char *words)
     return count;
 }
 
-Test(chatload_result, nothing_is_said_of_a_run_in_which_nothing_is_odd)
+Test(chatload_report, nothing_is_said_of_a_run_in_which_nothing_is_odd)
 {
     run.end.own_cpu_ns = run.end.server.cpu_ns = NS_PER_SECOND / 2;
     result_make(&result, &run);
@@ -39,10 +39,10 @@ Test(chatload_result, nothing_is_said_of_a_run_in_which_nothing_is_odd)
     cr_expect_eq(result.cpu_us_per_delivery, 500);
 }
 
-Test(chatload_result, what_was_not_measured_is_no_number_and_fails_its_limits)
+Test(chatload_report, what_was_not_measured_is_no_number_and_fails_its_limits)
 {
     run.measured = false;
-    load.owed = 0;
+    load.expected = 0;
     load.interrupts = 1;
     settings.limits[0] = (struct limit){.metric = METRIC_P99, .above = true, .value = 1e9};
     settings.limits[1] = (struct limit){.metric = METRIC_RATE, .above = true, .value = 1e9};
@@ -60,7 +60,7 @@ Test(chatload_result, what_was_not_measured_is_no_number_and_fails_its_limits)
     cr_expect_eq(result.note_count, 1);
 }
 
-Test(chatload_result, a_full_cpu_of_its_own_beside_a_server_that_has_time_is_the_bottleneck)
+Test(chatload_report, a_full_cpu_of_its_own_beside_a_server_that_has_time_is_the_bottleneck)
 {
     run.end.own_cpu_ns = NS_PER_SECOND * 96 / 100;
     run.end.server.cpu_ns = NS_PER_SECOND / 2;
@@ -71,7 +71,7 @@ Test(chatload_result, a_full_cpu_of_its_own_beside_a_server_that_has_time_is_the
     cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
 }
 
-Test(chatload_result, a_full_cpu_of_its_own_is_told_where_the_servers_is_not_known)
+Test(chatload_report, a_full_cpu_of_its_own_is_told_where_the_servers_is_not_known)
 {
     run.end.own_cpu_ns = NS_PER_SECOND;
     result_make(&result, &run);
@@ -79,7 +79,7 @@ Test(chatload_result, a_full_cpu_of_its_own_is_told_where_the_servers_is_not_kno
 }
 
 /* On a schedule, that is; as fast as it goes, it stands to reason. */
-Test(chatload_result, a_full_cpu_of_its_own_says_nothing_where_it_never_sleeps)
+Test(chatload_report, a_full_cpu_of_its_own_says_nothing_where_it_never_sleeps)
 {
     settings.spin = true;
     run.end.own_cpu_ns = NS_PER_SECOND;
@@ -91,7 +91,7 @@ Test(chatload_result, a_full_cpu_of_its_own_says_nothing_where_it_never_sleeps)
     cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
 }
 
-Test(chatload_result, time_that_it_waited_for_a_cpu_is_the_machines)
+Test(chatload_report, time_that_it_waited_for_a_cpu_is_the_machines)
 {
     run.end.own_cpu_ns = NS_PER_SECOND * 60 / 100;
     run.end.own_wait_ns = NS_PER_SECOND * 38 / 100;
@@ -102,25 +102,25 @@ Test(chatload_result, time_that_it_waited_for_a_cpu_is_the_machines)
     cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
 }
 
-Test(chatload_result, a_sender_that_waits_much_longer_than_a_listener_is_held_back)
+Test(chatload_report, a_sender_that_waits_much_longer_than_a_listener_is_held_back)
 {
-    struct user speaker = {.question = {.waited_ns = 300 * NS_PER_MS, .answers = 3}};
-    struct user listener = {.question = {.waited_ns = 3 * NS_PER_MS, .answers = 3}};
+    struct client speaker = {.ping = {.waited_ns = 300 * NS_PER_MS, .answers = 3}};
+    struct client listener = {.ping = {.waited_ns = 3 * NS_PER_MS, .answers = 3}};
     run.probe = (struct probe){.speaker = &speaker, .listener = &listener};
     result_make(&result, &run);
     cr_expect_eq(notes_with("start it with --rate 0"), 1);
-    listener.question.waited_ns = 150 * NS_PER_MS; /* then it is the server that is slow */
+    listener.ping.waited_ns = 150 * NS_PER_MS; /* then it is the server that is slow */
     result_make(&result, &run);
     cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
-    listener.question.waited_ns = 0;
+    listener.ping.waited_ns = 0;
     run.end.server.cpu_ns = NS_PER_SECOND * 9 / 10;
     result_make(&result, &run);
     cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
 }
 
-Test(chatload_result, losses_fail_the_run_and_lines_left_out_that_were_told_do_not)
+Test(chatload_report, losses_fail_the_run_and_lines_left_out_that_were_told_do_not)
 {
-    load.check.told = 5;
+    load.check.skipped = 5;
     result_make(&result, &run);
     cr_expect_not(result.failed);
     cr_expect_eq(notes_with("told of 5 skipped lines"), 1);

@@ -1,5 +1,5 @@
 /* What a client makes of its input, however it is cut, on the simulated door. */
-#include "tools/chatload/hear.h"
+#include "tools/chatload/crowd.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "tests/support/fixture.h"
-#include "tools/chatload/probe.h"
 #include "tools/chatload/sender.h"
 
 #define SENT 5
@@ -15,7 +14,8 @@
 static struct settings settings;
 static struct load load;
 static struct listener listener;
-static struct task_group crowd;
+static struct crowd crowd;
+static struct task_group group;
 static int server; /* the far end of client 1's connection */
 
 /* Client 1 of two, in the lobby, which hears client 0; the test is the server. */
@@ -36,12 +36,12 @@ static void open_load(void)
     cr_assert_eq(listener_open(&listener, &loop, load.addresses), 0);
     load.address_count = 1;
     load_use_address(&load, 0);
-    cr_assert_eq(load_open(&load), 0);
-    load.senders[0].next = SENT;
+    cr_assert_eq(crowd_open(&crowd, &load), 0);
+    load.windows[0].next = SENT;
     load.from_ns = 0;
-    task_group_open(&crowd, NULL, "crowd", GROUP_CONTAIN);
-    crowd.loop = &loop;
-    cr_assert_eq(task_group_spawn(&crowd, &load.users[1].task, "client", user_step), 0);
+    task_group_open(&group, NULL, "clients", GROUP_CONTAIN);
+    group.loop = &loop;
+    cr_assert_eq(task_group_spawn(&group, &load.clients[1].task, "client", client_step), 0);
 }
 
 static void open_client(void)
@@ -52,17 +52,18 @@ static void open_client(void)
 
 static void close_client(void)
 {
-    task_cancel(&load.users[1].task, loop.now_ns);
+    task_cancel(&load.clients[1].task, loop.now_ns);
     fixture_settle();
-    cr_assert_eq(crowd.alive, 0);
+    cr_assert_eq(group.alive, 0);
     if (server >= 0)
         cr_assert_eq(loop.sys->close(loop.sys, server), 0);
     listener_close(&listener);
+    crowd_release(&crowd);
     load_release(&load);
     fixture_close();
 }
 
-TestSuite(chatload_hear, .init = open_client);
+TestSuite(chatload_client, .init = open_client);
 
 /* The server says `text`, `part` bytes a turn. */
 static void say_in_parts(const char *text, size_t part)
@@ -93,16 +94,16 @@ static const char *message(uint32_t from, uint32_t number)
 
 static void expect_in(bool in)
 {
-    cr_expect_eq(load.users[1].in, in);
+    cr_expect_eq(load.clients[1].in, in);
     cr_expect_eq(load.in, in);
 }
 
-Test(chatload_hear, a_client_is_in_when_its_question_is_answered)
+Test(chatload_client, a_client_is_in_when_its_question_is_answered)
 {
     char asked[64] = "";
     expect_in(false);
     cr_assert_gt(loop.sys->receive(loop.sys, server, asked, sizeof(asked) - 1), 0);
-    cr_expect_str_eq(asked, HEAR_ENTERED_PING);
+    cr_expect_str_eq(asked, CLIENT_ENTERED_PING);
     say("* Welcome to chatd. You are guest1 in #lobby.\r\n");
     expect_in(false);
     say("* pong in\r\n");
@@ -128,12 +129,12 @@ static void compose(char *text, size_t size)
              "* 8 people here\r\n#\r\n");
 }
 
-Test(chatload_hear, hears_the_same_however_its_input_is_cut)
+Test(chatload_client, hears_the_same_however_its_input_is_cut)
 {
     char text[4096];
     compose(text, sizeof(text));
     for (size_t part = 1; part <= 200; part++) {
-        load.users[1].ear.heard[0] = (struct heard){0};
+        load.clients[1].receiver.heard[0] = (struct sequence){0};
         check_release(&load.check);
         check_init(&load.check, loop.sys);
         load.refused.count = load.garbled.count = 0;
@@ -141,7 +142,7 @@ Test(chatload_hear, hears_the_same_however_its_input_is_cut)
         say_in_parts(text, part);
         must(load.check.delivered == SENT - 1, "%zu: delivered", part);
         must(load.check.missing == 1, "%zu: missing", part);
-        must(load.check.told == 7, "%zu: told", part);
+        must(load.check.skipped == 7, "%zu: told", part);
         must(load.check.duplicated.count == 0, "%zu: duplicated", part);
         must(load.refused.count == 1, "%zu: refused", part);
         must(load.garbled.count == 0, "%zu: garbled", part);
@@ -150,7 +151,7 @@ Test(chatload_hear, hears_the_same_however_its_input_is_cut)
     close_client();
 }
 
-Test(chatload_hear, what_can_not_have_been_said_is_garbled)
+Test(chatload_client, what_can_not_have_been_said_is_garbled)
 {
     char text[256];
     say("* pong in\r\n");
@@ -167,7 +168,7 @@ Test(chatload_hear, what_can_not_have_been_said_is_garbled)
     close_client();
 }
 
-Test(chatload_hear, another_runs_messages_are_passed_over)
+Test(chatload_client, another_runs_messages_are_passed_over)
 {
     char text[256];
     say("* pong in\r\n");
@@ -179,10 +180,10 @@ Test(chatload_hear, another_runs_messages_are_passed_over)
     close_client();
 }
 
-Test(chatload_hear, its_own_lines_are_echoes)
+Test(chatload_client, its_own_lines_are_echoes)
 {
     char text[256];
-    load.users[1].number = 0;
+    load.clients[1].number = 0;
     say("* pong in\r\n");
     snprintf(text, sizeof(text), "#lobby <guest0> %s\r\n", message(0, 0));
     say(text);
@@ -191,7 +192,7 @@ Test(chatload_hear, its_own_lines_are_echoes)
     close_client();
 }
 
-Test(chatload_hear, the_raw_protocol_is_the_message_alone)
+Test(chatload_client, the_raw_protocol_is_the_message_alone)
 {
     char text[256];
     settings.protocol = PROTOCOL_RAW;
@@ -205,33 +206,33 @@ Test(chatload_hear, the_raw_protocol_is_the_message_alone)
     close_client();
 }
 
-Test(chatload_hear, a_line_without_an_end_ends_the_connection)
+Test(chatload_client, a_line_without_an_end_ends_the_connection)
 {
-    static char text[HEAR_LINE_BYTES + 20000];
+    static char text[CLIENT_LINE_BYTES + 20000];
     say("* pong in\r\n");
     memset(text, 'x', sizeof(text) - 1);
-    for (size_t at = 0; at + 5000 < sizeof(text) && load.gone == 0; at += 5000) {
+    for (size_t at = 0; at + 5000 < sizeof(text) && load.disconnected == 0; at += 5000) {
         cr_assert_eq(loop.sys->send(loop.sys, server, text + at, 5000), 5000);
         fixture_settle();
         fixture_settle();
     }
-    cr_expect_eq(load.gone, 1);
+    cr_expect_eq(load.disconnected, 1);
     cr_expect_str_eq(load.losses.first, "Message too long");
     close_client();
 }
 
-Test(chatload_hear, a_disconnected_client_is_counted_with_the_cause)
+Test(chatload_client, a_disconnected_client_is_counted_with_the_cause)
 {
     say("* pong in\r\n");
     cr_assert_eq(loop.sys->shutdown_write(loop.sys, server), 0);
     fixture_settle();
     fixture_settle();
-    cr_expect_eq(load.gone, 1);
+    cr_expect_eq(load.disconnected, 1);
     cr_expect_str_eq(load.losses.first, "the server closed the connection");
     close_client();
 }
 
-Test(chatload_hear, who_is_not_let_in_ends_the_run_with_the_servers_words)
+Test(chatload_client, who_is_not_let_in_ends_the_run_with_the_servers_words)
 {
     say("! server full\r\n");
     cr_assert_eq(loop.sys->shutdown_write(loop.sys, server), 0);
@@ -251,26 +252,14 @@ static void refuse_and_reset(const char *words)
     fixture_settle();
 }
 
-Test(chatload_hear, a_reset_does_not_hide_why_the_server_refused)
+Test(chatload_client, a_reset_does_not_hide_why_the_server_refused)
 {
     refuse_and_reset("! server full\r\n");
     cr_expect_not_null(strstr(load.problem, "client 2 of 2: server full"), "%s", load.problem);
     close_client();
 }
 
-/* The send is what meets the reset, before anything was read. */
-Test(chatload_hear, a_reset_that_a_send_meets_does_not_hide_it_either)
-{
-    struct user *user = &load.users[1];
-    const char words[] = "! server full\r\n";
-    cr_assert_eq(loop.sys->send(loop.sys, server, words, strlen(words)), (ssize_t)strlen(words));
-    stream_fail(&user->stream, -EPIPE);
-    fixture_settle();
-    cr_expect_not_null(strstr(load.problem, "client 2 of 2: server full"), "%s", load.problem);
-    close_client();
-}
-
-Test(chatload_hear, names_the_option_of_the_limit_that_a_client_met)
+Test(chatload_client, names_the_option_of_the_limit_that_a_client_met)
 {
     refuse_and_reset("! too many connections from your address\r\n");
     cr_expect_not_null(strstr(load.problem, "too many connections from your address (chatd's "
@@ -279,7 +268,7 @@ Test(chatload_hear, names_the_option_of_the_limit_that_a_client_met)
     close_client();
 }
 
-Test(chatload_hear, names_the_option_of_the_rate_that_newcomers_met)
+Test(chatload_client, names_the_option_of_the_rate_that_newcomers_met)
 {
     refuse_and_reset("! you connect too often: try again in a minute\r\n");
     cr_expect_not_null(strstr(load.problem, "you connect too often: try again in a minute (chatd's "
@@ -298,7 +287,7 @@ static void open_two_addresses(void)
     load_use_address(&load, 0);
 }
 
-Test(chatload_hear, tries_the_next_address_of_a_name, .init = open_two_addresses)
+Test(chatload_client, tries_the_next_address_of_a_name, .init = open_two_addresses)
 {
     accept_client();
     say("* pong in\r\n");
@@ -308,20 +297,21 @@ Test(chatload_hear, tries_the_next_address_of_a_name, .init = open_two_addresses
     close_client();
 }
 
-Test(chatload_hear, names_every_address_it_tried_where_none_takes_it, .init = open_two_addresses)
+Test(chatload_client, names_every_address_it_tried_where_none_takes_it, .init = open_two_addresses)
 {
     server = -1;
     listener_close(&listener);
     fixture_settle();
     cr_expect_str_eq(load.problem, "127.0.0.1:7006: Connection refused; 127.0.0.1:7007: client 2 "
                                    "of 2: Connection refused");
-    task_cancel(&load.users[1].task, loop.now_ns);
-    cr_expect_eq(crowd.alive, 0);
+    task_cancel(&load.clients[1].task, loop.now_ns);
+    cr_expect_eq(group.alive, 0);
+    crowd_release(&crowd);
     load_release(&load);
     fixture_close();
 }
 
-Test(chatload_hear, a_server_that_was_reached_once_is_the_one)
+Test(chatload_client, a_server_that_was_reached_once_is_the_one)
 {
     load.addresses[1] = load.addresses[0];
     load.address_count = 2;
@@ -331,20 +321,20 @@ Test(chatload_hear, a_server_that_was_reached_once_is_the_one)
     close_client();
 }
 
-Test(chatload_hear, more_skipped_lines_than_there_were_excuse_nothing)
+Test(chatload_client, more_skipped_lines_than_there_were_excuse_nothing)
 {
     say("* pong in\r\n* 99999999999999999999999 lines of #lobby skipped: x\r\n");
-    cr_expect_eq(load.check.told, 0);
+    cr_expect_eq(load.check.skipped, 0);
     cr_expect_eq(load.garbled.count, 1);
     say("* 1000006 lines of #lobby skipped: x\r\n"); /* none was sent in this test */
-    cr_expect_eq(load.check.told, 0);
+    cr_expect_eq(load.check.skipped, 0);
     say("* 1000000 lines of #lobby skipped: x\r\n");
-    cr_expect_eq(load.check.told, 1000000);
+    cr_expect_eq(load.check.skipped, 1000000);
     cr_expect_eq(load.garbled.count, 2);
     close_client();
 }
 
-Test(chatload_hear, who_is_never_answered_may_be_at_the_wrong_kind_of_server)
+Test(chatload_client, who_is_never_answered_may_be_at_the_wrong_kind_of_server)
 {
     fixture_pass(CLIENT_ENTER_NS);
     cr_expect_not_null(strstr(load.problem, "client 2 of 2: its /ping was not answered in 30 s"),
@@ -354,35 +344,35 @@ Test(chatload_hear, who_is_never_answered_may_be_at_the_wrong_kind_of_server)
 }
 
 /* Each question is a line of the client's own, and counts for its rate. */
-Test(chatload_hear, is_asked_no_more_than_once_a_second_whether_it_is_held_back)
+Test(chatload_client, is_asked_no_more_than_once_a_second_whether_it_is_held_back)
 {
     struct probe probe;
     char asked[256];
     say("* pong in\r\n");
     cr_assert_gt(loop.sys->receive(loop.sys, server, asked, sizeof(asked)), 0);
     probe_init(&probe, &load);
-    cr_assert_eq(probe.listener, &load.users[1]);
-    cr_assert_eq(task_group_spawn(&crowd, &probe.task, "probe", probe_step), 0);
+    cr_assert_eq(probe.listener, &load.clients[1]);
+    cr_assert_eq(task_group_spawn(&group, &probe.task, "probe", probe_step), 0);
     for (int second = 0; second < 5; second++) {
         fixture_pass(NS_PER_SECOND - 1);
         ssize_t size = loop.sys->receive(loop.sys, server, asked, sizeof(asked));
-        cr_expect_eq(size, (ssize_t)strlen(HEAR_QUESTION_PING), "second %d", second);
+        cr_expect_eq(size, (ssize_t)strlen(CLIENT_QUESTION_PING), "second %d", second);
         say("* pong how-long\r\n");
         fixture_pass(1);
     }
     task_cancel(&probe.task, loop.now_ns);
     fixture_settle();
-    cr_expect_geq(load.users[1].question.answers, 5);
+    cr_expect_geq(load.clients[1].ping.answers, 5);
     close_client();
 }
 
-Test(chatload_hear, acknowledges_what_it_watches)
+Test(chatload_client, acknowledges_what_it_watches)
 {
     char text[256];
     say("* pong in\r\n");
-    cr_assert_eq(load.users[1].watched, &load.senders[0]);
+    cr_assert_eq(load.clients[1].watched, &load.windows[0]);
     snprintf(text, sizeof(text), "#lobby <guest0> %s\r\n", message(0, 3));
     say(text);
-    cr_expect_eq(load.senders[0].settled, 4);
+    cr_expect_eq(load.windows[0].settled, 4);
     close_client();
 }

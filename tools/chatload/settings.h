@@ -1,8 +1,12 @@
 /*
- * chatload_options: what the command line says. Pure, but for its table.
+ * chatload settings: what the command line asks for. Pure.
+ *
+ * A limit (--fail-if) is a figure's name, `>` or `<`, and a value: `p99>50ms`,
+ * `lost>0`, `rate<1000000`. It is exceeded if what it says is so. Latencies take
+ * us, ms or s; a fraction is allowed (`1.5ms`).
  */
-#ifndef TOOLS_CHATLOAD_OPTIONS_H
-#define TOOLS_CHATLOAD_OPTIONS_H
+#ifndef TOOLS_CHATLOAD_SETTINGS_H
+#define TOOLS_CHATLOAD_SETTINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +14,32 @@
 
 #include "chat/config/endpoint.h"
 #include "chat/config/options.h"
-#include "tools/chatload/limit.h"
+
+enum metric {
+    METRIC_LOST,
+    METRIC_DUPLICATED,
+    METRIC_REORDERED,
+    METRIC_P50, /* latencies: in microseconds */
+    METRIC_P90,
+    METRIC_P99,
+    METRIC_P999,
+    METRIC_MAX,
+    METRIC_RATE, /* deliveries a second */
+    METRICS
+};
+
+struct limit {
+    const char *text; /* as given; points into the command line */
+    enum metric metric;
+    bool above; /* exceeded by a larger value, otherwise by a smaller one */
+    double value;
+};
+
+/* Reads `text`, which must stay as long as the limit. 0, or -EINVAL with nothing changed. */
+int limit_parse(const char *text, struct limit *limit);
+
+/* Whether `values`, one for each metric, exceed it. NAN was not measured, which no limit passes. */
+bool limit_exceeded(const struct limit *limit, const double values[METRICS]);
 
 /* More than there are figures to limit, both ways. */
 #define SETTINGS_LIMITS_MAX 32

@@ -1,8 +1,9 @@
-/* The command line of chatload. */
-#include "tools/chatload/options.h"
+/* The command line of chatload, --fail-if included. */
+#include "tools/chatload/settings.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 static struct settings settings;
@@ -20,7 +21,7 @@ static char problem[SETTINGS_PROBLEM_TEXT];
         cr_expect_null(strchr(problem, '\n'), "'%s'", problem);               \
     } while (0)
 
-Test(chatload_options, defaults_are_those_of_the_contract)
+Test(chatload_settings, defaults_are_those_of_the_contract)
 {
     char *nothing[] = {"chatload", NULL};
     cr_assert_eq(settings_parse(&settings, nothing, problem, sizeof(problem)), 0);
@@ -37,7 +38,7 @@ Test(chatload_options, defaults_are_those_of_the_contract)
     cr_expect_eq(settings.ramp_ns, 0);
 }
 
-Test(chatload_options, fewer_clients_have_fewer_senders_unless_these_are_given)
+Test(chatload_settings, fewer_clients_have_fewer_senders_unless_these_are_given)
 {
     cr_assert_eq(PARSE("--clients", "4"), 0);
     cr_expect_eq(settings.senders, 4);
@@ -46,7 +47,7 @@ Test(chatload_options, fewer_clients_have_fewer_senders_unless_these_are_given)
     REFUSED("--senders: '10'", "--clients", "4", "--senders", "10");
 }
 
-Test(chatload_options, the_address_may_stand_anywhere)
+Test(chatload_settings, the_address_may_stand_anywhere)
 {
     cr_assert_eq(PARSE("[::1]:99", "--clients", "5", "--senders", "1"), 0);
     cr_expect_str_eq(settings.address.host, "::1");
@@ -56,7 +57,7 @@ Test(chatload_options, the_address_may_stand_anywhere)
     cr_expect_eq(settings.address.kind, ENDPOINT_UNIX);
 }
 
-Test(chatload_options, one_report_may_go_to_stdout)
+Test(chatload_settings, one_report_may_go_to_stdout)
 {
     cr_assert_eq(PARSE("--json", "-", "--html", "file"), 0);
     cr_expect(settings_use_stdout(&settings));
@@ -67,14 +68,14 @@ Test(chatload_options, one_report_may_go_to_stdout)
     REFUSED("only one of them can go to stdout", "--json", "-", "--html", "-");
 }
 
-Test(chatload_options, limits_add_up)
+Test(chatload_settings, limits_add_up)
 {
     cr_assert_eq(PARSE("--fail-if", "p99>50ms", "--fail-if", "lost>3"), 0);
     cr_expect_eq(settings.limit_count, 2);
     cr_expect_eq(settings.limits[1].metric, METRIC_LOST);
 }
 
-Test(chatload_options, every_error_is_one_line_that_says_what_would_do)
+Test(chatload_settings, every_error_is_one_line_that_says_what_would_do)
 {
     REFUSED("HOST:PORT", "nowhere");
     REFUSED("HOST:PORT", ":7777");
@@ -111,7 +112,7 @@ Test(chatload_options, every_error_is_one_line_that_says_what_would_do)
     REFUSED("million", "--clients", "100000", "--senders", "90000");
 }
 
-Test(chatload_options, the_help_fits_its_columns)
+Test(chatload_settings, the_help_fits_its_columns)
 {
     char help[SETTINGS_HELP_TEXT];
     char *line = help;
@@ -123,4 +124,81 @@ Test(chatload_options, the_help_fits_its_columns)
         cr_expect_leq(length, 80, "%.*s", (int)length, line);
         line += length + (line[length] == '\n');
     }
+}
+
+static bool exceeded(const char *text, enum metric metric, double value)
+{
+    struct limit limit;
+    double values[METRICS] = {0};
+    values[metric] = value;
+    cr_assert_eq(limit_parse(text, &limit), 0, "%s is refused", text);
+    cr_assert_eq(limit.metric, metric);
+    return limit_exceeded(&limit, values);
+}
+
+Test(chatload_settings, compares_in_the_units_it_was_given)
+{
+    cr_expect(exceeded("p99>50ms", METRIC_P99, 50001));
+    cr_expect_not(exceeded("p99>50ms", METRIC_P99, 50000));
+    cr_expect(exceeded("max>1.5s", METRIC_MAX, 1600000));
+    cr_expect_not(exceeded("max>1.5s", METRIC_MAX, 1400000));
+    cr_expect(exceeded("p50<100us", METRIC_P50, 99));
+    cr_expect(exceeded("p999>1us", METRIC_P999, 2));
+    cr_expect(exceeded("p90>0.5ms", METRIC_P90, 501));
+    cr_expect(exceeded("rate<1000000", METRIC_RATE, 999999));
+    cr_expect_not(exceeded("rate<1000000", METRIC_RATE, 1000000));
+    cr_expect(exceeded("lost>0", METRIC_LOST, 1));
+    cr_expect(exceeded("duplicated>3", METRIC_DUPLICATED, 4));
+    cr_expect_not(exceeded("reordered>3", METRIC_REORDERED, 3));
+}
+
+Test(chatload_settings, what_was_not_measured_passes_no_limit)
+{
+    cr_expect(exceeded("p99>50ms", METRIC_P99, NAN));
+    cr_expect(exceeded("rate<1", METRIC_RATE, NAN));
+    cr_expect(exceeded("lost>0", METRIC_LOST, NAN));
+}
+
+Test(chatload_settings, takes_fifteen_digits_and_no_more)
+{
+    struct limit limit;
+    cr_assert_eq(limit_parse("lost>999999999999999", &limit), 0);
+    cr_expect_eq(limit.value, 999999999999999.0);
+    cr_expect_eq(limit_parse("lost>1000000000000000", &limit), -EINVAL);
+    cr_expect_eq(limit_parse("lost>0000000000000001", &limit), -EINVAL);
+}
+
+Test(chatload_settings, refuses_everything_else)
+{
+    static const char *const wrong[] = {
+        "",
+        "p99",
+        "p99>",
+        ">5ms",
+        "p99>50",
+        "p99>ms",
+        "p99=50ms",
+        "p98>5ms",
+        "lost>5ms",
+        "rate<1e6",
+        "p99>1.ms",
+        "p99>.5ms",
+        "p99>-5ms",
+        "p99>5 ms",
+        "lost>",
+        "p99>>5ms",
+        "P99>50ms",
+        "p99>5msx",
+        "max<1h",
+        "lost>0x1",
+        "p99>inf",
+        "rate>1s",
+        "p99 >5ms",
+        "lost>1.0.0",
+        "p50>5ms,p99>6ms",
+        "lost>99999999999999999999",
+    };
+    struct limit limit;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        cr_expect_eq(limit_parse(wrong[i], &limit), -EINVAL, "'%s' is accepted", wrong[i]);
 }

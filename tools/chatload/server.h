@@ -1,12 +1,12 @@
 /*
- * chatload_target: the server's process: started and stopped, or only watched.
+ * chatload server: the process under test, started and stopped, or only watched.
  *
- * One that is spawned is told to listen on a free port and says on its standard
- * output which that is (`listening on 127.0.0.1:43210`). It lives in a process
- * group of its own, so that Ctrl-C reaches chatload alone, which ends both.
+ * A server that is spawned listens on a free port and names it on its standard
+ * output (`listening on 127.0.0.1:43210`). It has a process group of its own, so
+ * Ctrl-C reaches chatload alone, which ends both.
  */
-#ifndef TOOLS_CHATLOAD_TARGET_H
-#define TOOLS_CHATLOAD_TARGET_H
+#ifndef TOOLS_CHATLOAD_SERVER_H
+#define TOOLS_CHATLOAD_SERVER_H
 
 #include "reactor/reactor.h"
 #include "tools/chatload/host.h"
@@ -16,7 +16,7 @@
 #define SERVER_START_NS (10 * NS_PER_SECOND)
 #define SERVER_STOP_NS (15 * NS_PER_SECOND)
 
-struct target {
+struct server {
     struct task task; /* reads what a spawned one prints */
     struct frame frame;
     int rc;
@@ -34,23 +34,23 @@ struct target {
 };
 
 /* Watches the process that the settings name, if they do. */
-void target_init(struct target *target, struct load *load);
+void server_init(struct server *server, struct load *load);
 
 /* Starts the command of the settings; target->task is then to be spawned with target_step. 0, or
  * -errno. */
-int target_spawn(struct target *target);
+int server_spawn(struct server *server);
 
 /* Reads the output of a spawned server to its end. An end that nobody asked for ends the run. */
-int target_step(struct task *task);
+int server_step(struct task *task);
 
 /* Finds the processes to watch, once the server is ready. */
-void target_watch(struct target *target);
+void server_watch(struct server *server);
 
 /* What it uses; false where that isn't known. */
-bool target_usage(const struct target *target, struct host_usage *usage);
+bool server_usage(const struct server *server, struct host_usage *usage);
 
 /* The frame of target_stop; zeroed. */
-struct target_stop {
+struct server_stop {
     struct frame frame;
     int rc;
     int64_t kill_ns;
@@ -58,6 +58,6 @@ struct target_stop {
 
 /* Ends a spawned server and all of its group: TERM, and KILL where that doesn't help. Never cut
  * short. Returns 0. May suspend. */
-TASK_AWAITABLE int target_stop(struct task *task, struct target_stop *self, struct target *target);
+TASK_AWAITABLE int server_stop(struct task *task, struct server_stop *self, struct server *server);
 
 #endif

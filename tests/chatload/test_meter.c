@@ -1,5 +1,5 @@
 /* The line that tells how a run is going, on a terminal and elsewhere. */
-#include "tools/chatload/live.h"
+#include "tools/chatload/meter.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
@@ -14,7 +14,7 @@ static struct meter meter;
 /* Two seconds of measuring, the second of which was busier than the first. */
 static void open_meter(void)
 {
-    load = (struct load){.settings = &settings, .check = {.missing = 9, .told = 2}};
+    load = (struct load){.settings = &settings, .check = {.missing = 9, .skipped = 2}};
     meter = (struct meter){.load = &load, .phase = PHASE_MEASURING, .server_known = true};
     meter.before = (struct sample){.at_ns = NS_PER_SECOND, .delivered = 2000};
     meter.last = (struct sample){
@@ -27,15 +27,15 @@ static void open_meter(void)
     cr_redirect_stdout();
 }
 
-TestSuite(chatload_live, .init = open_meter);
+TestSuite(chatload_meter, .init = open_meter);
 
-Test(chatload_live, elsewhere_it_is_a_plain_line)
+Test(chatload_meter, elsewhere_it_is_a_plain_line)
 {
     live_show(&meter, false);
     cr_assert_stdout_eq_str(SHOWN "\n");
 }
 
-Test(chatload_live, elsewhere_it_is_shown_once_a_second)
+Test(chatload_meter, elsewhere_it_is_shown_once_a_second)
 {
     live_show(&meter, false);
     meter.last.at_ns += LIVE_PLAIN_NS - 1;
@@ -43,14 +43,14 @@ Test(chatload_live, elsewhere_it_is_shown_once_a_second)
     cr_assert_stdout_eq_str(SHOWN "\n");
 }
 
-Test(chatload_live, the_last_one_is_of_the_whole_phase)
+Test(chatload_meter, the_last_one_is_of_the_whole_phase)
 {
     live_show(&meter, true);
     cr_assert_stdout_eq_str(SUMMED "\n");
 }
 
 /* Wrapped at the edge of a narrow terminal it could not be written over. */
-Test(chatload_live, on_a_terminal_it_is_written_over_and_cut_at_the_edge)
+Test(chatload_meter, on_a_terminal_it_is_written_over_and_cut_at_the_edge)
 {
     meter.terminal = true;
     live_show(&meter, false);
@@ -61,7 +61,7 @@ Test(chatload_live, on_a_terminal_it_is_written_over_and_cut_at_the_edge)
                             "\r\x1b[K" SUMMED "\n");
 }
 
-Test(chatload_live, while_connecting_it_tells_who_is_in)
+Test(chatload_meter, while_connecting_it_tells_who_is_in)
 {
     meter.phase = PHASE_CONNECTING;
     load.in = 4;
