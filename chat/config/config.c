@@ -52,6 +52,28 @@ static const char *read_rate(const struct option *option, void *target, const ch
     return units_parse_rate(value, strlen(value), &config->rate) ? option->accepted : NULL;
 }
 
+/* A default is read like what is given, but it is the table's own text. */
+static bool was_given(const struct option *option, const char *value)
+{
+    return value != option->fallback;
+}
+
+static const char *read_per_host(const struct option *option, void *target, const char *value)
+{
+    struct config *config = target;
+
+    config->hosts.connections_were_given = was_given(option, value);
+    return options_read_number(option, target, value);
+}
+
+static const char *read_connect_rate(const struct option *option, void *target, const char *value)
+{
+    struct config *config = target;
+
+    config->hosts.rate_was_given = was_given(option, value);
+    return units_parse_rate(value, strlen(value), &config->hosts.rate) ? option->accepted : NULL;
+}
+
 static const char *read_slow_policy(const struct option *option, void *target, const char *value)
 {
     struct config *config = target;
@@ -118,12 +140,20 @@ static const struct option rows[] = {
      .range = {0, 1000000}},
     {.name = "max-per-host",
      .argument = "N",
-     .fallback = "0",
-     .help = "connections from one address, 0 = no limit",
+     .fallback = "64",
+     .help = "connections from one address (IPv6: one /64), 0 = no limit; unless given, the "
+             "loopback is exempt",
      .accepted = "a whole number from 0 (no limit) to 1000000",
-     .read = options_read_number,
-     FIELD(max_per_host),
+     .read = read_per_host,
+     FIELD(hosts.connections),
      .range = {0, 1000000}},
+    {.name = "connect-rate",
+     .argument = "N[/BURST]",
+     .fallback = "5/50",
+     .help = "new connections per second from one address, and how many at once (without it 4 "
+             "seconds' worth), 0 = no limit; unless given, the loopback is exempt",
+     .accepted = "N from 1 to 1000000 with or without /BURST from 1 to 4000000, or 0 alone",
+     .read = read_connect_rate},
     {.name = "max-line",
      .argument = "BYTES",
      .fallback = "2048",

@@ -32,6 +32,14 @@ enum config_answer { CONFIG_HELP = 1, CONFIG_VERSION = 2 };
 
 enum config_slow_policy { CONFIG_SLOW_SKIP, CONFIG_SLOW_DISCONNECT };
 
+/* What one address may take. A limit that was not given does not hold for the loopback. */
+struct config_hosts {
+    uint32_t connections; /* --max-per-host: open ones; 0: no limit */
+    struct pace_limit rate; /* --connect-rate: new ones; its rate 0: no limit */
+    bool connections_were_given;
+    bool rate_was_given;
+};
+
 /* All strings, also in the endpoints, are the table's or point into argv. */
 struct config {
     struct endpoint listeners[CONFIG_LISTENERS_MAX];
@@ -39,7 +47,7 @@ struct config {
     const char *name;
     const char *motd; /* a file; NULL: none */
     uint32_t max_clients; /* 0: as many as the descriptor limit allows */
-    uint32_t max_per_host; /* 0: no limit */
+    struct config_hosts hosts;
     size_t max_line_bytes;
     struct pace_limit rate; /* its rate 0: no limit */
     int64_t idle_timeout_ns; /* 0: never */

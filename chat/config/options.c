@@ -231,17 +231,16 @@ static void add(struct page *page, const char *format, ...)
 #define HELP_COLUMN 28
 #define HELP_COLUMNS 80
 
-/* Adds words from HELP_COLUMN on, on as many lines as they take; the first is indented already. */
-static void add_wrapped(struct page *page, const char *words)
+/* Adds words from HELP_COLUMN on, on as many lines as they take; the first is filled up to
+ * `column`, which a long name moves to the right. */
+static void add_wrapped(struct page *page, const char *words, size_t column)
 {
-    size_t column = HELP_COLUMN;
-
-    for (; *words; words += strspn(words, " ")) {
+    for (bool first = true; *words; words += strspn(words, " "), first = false) {
         size_t length = strcspn(words, " ");
-        if (column > HELP_COLUMN && column + 1 + length > HELP_COLUMNS) {
+        if (!first && column + 1 + length > HELP_COLUMNS) {
             add(page, "\n%*s", HELP_COLUMN, "");
             column = HELP_COLUMN;
-        } else if (column > HELP_COLUMN) {
+        } else if (!first) {
             add(page, " ");
             column++;
         }
@@ -254,16 +253,17 @@ static void add_wrapped(struct page *page, const char *words)
 
 static void add_option(struct page *page, const struct option *option)
 {
-    char names[HELP_COLUMN + 1];
+    char names[HELP_COLUMNS];
     char words[256];
 
-    snprintf(names, sizeof(names), "  %c%c%s --%s %s", option->letter ? '-' : ' ',
-             option->letter ? option->letter : ' ', option->letter ? "," : " ", option->name,
-             option->argument ? option->argument : "");
+    int width = snprintf(names, sizeof(names), "  %c%c%s --%s %s", option->letter ? '-' : ' ',
+                         option->letter ? option->letter : ' ', option->letter ? "," : " ",
+                         option->name, option->argument ? option->argument : "");
+    int column = width < HELP_COLUMN ? HELP_COLUMN : width + 2;
     snprintf(words, sizeof(words), option->fallback ? "%s (%s)" : "%s", option->help,
              option->fallback);
-    add(page, "%-*s", HELP_COLUMN, names);
-    add_wrapped(page, words);
+    add(page, "%-*s", column, names);
+    add_wrapped(page, words, (size_t)column);
 }
 
 size_t options_help(const struct options *options, char *text, size_t size)

@@ -13,7 +13,6 @@
 #include "chat/people/chat.h"
 
 struct answer;
-struct host;
 struct ignored;
 
 /* Why a client goes. */
@@ -38,7 +37,6 @@ struct client_extra {
     char *away; /* its text while it is away */
     char *parting; /* the reason that its rooms are shown: `quit: see you` */
     struct ignored *ignored; /* whom it doesn't hear: ignore.h */
-    struct host *host; /* where it is counted: hosts.h; given back by the session */
 };
 
 struct client {

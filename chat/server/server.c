@@ -10,44 +10,16 @@
 /* Of those who are cut off at the end, so many are named in the log. */
 #define CUT_NAMED_MAX 10
 
-/* Reads, of 4 KiB, from one for whom there is no descriptor: hardly anybody has sent more. */
-#define TELL_FULL_READS 16
-
 /* What telling everybody takes: no grace is shorter, or those who read would be cut off untold. */
 #define GRACE_LEAST_NS (100 * NS_PER_MS)
 
 /* Newcomers. */
 
-/* Reads and drops what a newcomer has sent already: with input unread, the close that follows would
- * take back what it was told. One that has sent more than that may miss it. */
-static void drop_input(struct sys *sys, int fd)
-{
-    char dropped[4096];
-    for (int reads = 0; reads < TELL_FULL_READS; reads++)
-        if (sys->receive(sys, fd, dropped, sizeof(dropped)) <= 0)
-            return;
-}
+#define FULL "server full"
 
 void server_tell_full(struct listener *listener, int fd)
 {
-    static const char line[] = "! server full\r\n";
-    struct sys *sys = listener->loop->sys;
-    (void)sys->send(sys, fd, line, sizeof(line) - 1); /* there is no second try at this end */
-    drop_input(sys, fd);
-}
-
-/* Why the newcomer at hand can't come in; NULL where it can, and then it is counted at its host. */
-static const char *turned_away(struct chat_listener *door)
-{
-    struct server *server = door->server;
-    uint32_t most = server->chat.config->max_clients;
-    if (door->fd >= server->client_fd_limit ||
-        (most > 0 && names_count(&server->chat.people) >= most))
-        return "server full";
-    int rc = hosts_enter(&server->sessions.hosts, &door->peer, &door->host);
-    if (rc == -EUSERS)
-        return "too many connections from your address";
-    return rc < 0 ? "server out of memory: try again later" : NULL;
+    farewell_brief(listener->loop->sys, fd, FULL);
 }
 
 /* `what` became of the newcomer at hand. */
@@ -61,7 +33,44 @@ static void log_newcomer(const struct chat_listener *door, const char *what, con
     log_write(log, LOG_LEVEL_DEBUG, "%s: a newcomer from %s %s%s", door->name, from, what, why);
 }
 
-/* Where a newcomer's memory runs out, the newcomer is let go and the server lives. */
+/* The places that --max-clients allows are taken: also by those whose connections are still being
+ * ended, or a server that is full would hold any number of them. */
+static bool is_full(const struct server *server)
+{
+    uint32_t most = server->chat.config->max_clients;
+    return most > 0 && server->sessions.open >= most;
+}
+
+/* Why the newcomer at hand can't come in; NULL if it can, and then it is counted at its host. */
+static const char *refusal(struct chat_listener *door)
+{
+    struct server *server = door->server;
+    if (is_full(server))
+        return FULL;
+    switch (
+        hosts_enter(&server->sessions.hosts, &door->peer, server->chat.loop->now_ns, &door->host)) {
+    case 0:
+        return NULL;
+    case -EUSERS:
+        return "too many connections from your address";
+    case -EBUSY:
+        return "you connect too often: try again in a minute";
+    default:
+        return "server out of memory: try again later";
+    }
+}
+
+/* A newcomer whose descriptor is one of those in reserve: the server is full, and not even a
+ * farewell may hold it. */
+static void refuse_briefly(const struct chat_listener *door)
+{
+    struct sys *sys = door->server->chat.loop->sys;
+    log_newcomer(door, "was turned away: ", FULL);
+    farewell_brief(sys, door->fd, FULL);
+    (void)sys->close(sys, door->fd); /* all was said that could be */
+}
+
+/* If memory runs out, the newcomer is let go and the server lives. */
 static void let_in(struct chat_listener *door)
 {
     struct server *server = door->server;
@@ -70,6 +79,23 @@ static void let_in(struct chat_listener *door)
         log_newcomer(door, "came in", "");
     else
         log_write(server->chat.log, LOG_LEVEL_WARN, "a newcomer was let go: %s", strerror(-rc));
+}
+
+/* Lets the newcomer at hand in, or tells it why not. Never waits: the next one may be innocent. */
+static void admit(struct chat_listener *door)
+{
+    struct server *server = door->server;
+    if (door->fd >= server->client_fd_limit) {
+        refuse_briefly(door);
+        return;
+    }
+    const char *reason = refusal(door);
+    if (!reason) {
+        let_in(door);
+        return;
+    }
+    log_newcomer(door, "was turned away: ", reason);
+    farewell_start(&server->farewells, door->fd, &door->peer, reason);
 }
 
 static int chat_listener_step(struct task *task)
@@ -81,24 +107,7 @@ static int chat_listener_step(struct task *task)
         TASK_AWAIT(self->fd, listener_accept(task, &self->listener, &self->peer));
         if (self->fd < 0)
             break;
-        if (!turned_away(self)) {
-            let_in(self);
-            continue;
-        }
-        TASK_AWAIT(self->rc, farewell_place(task, &self->server->farewells));
-        if (self->rc < 0) {
-            (void)task->loop->sys->close(task->loop->sys, self->fd); /* the server ends */
-            break;
-        }
-        /* Somebody may have left meanwhile. */
-        const char *reason = turned_away(self);
-        if (reason) {
-            log_newcomer(self, "was turned away: ", reason);
-            farewell_start(&self->server->farewells, self->fd, reason);
-        } else {
-            semaphore_release(&self->server->farewells.places);
-            let_in(self);
-        }
+        admit(self);
     }
     listener_close(&self->listener); /* before anybody is told that the server ends */
     TASK_END();
@@ -224,7 +233,8 @@ static void open_groups(struct server *server)
 {
     sessions_open(&server->sessions, &server->task, &server->chat);
     server->sessions.on_left = retry_listeners;
-    farewells_open(&server->farewells, &server->task, &server->chat.fanout);
+    farewells_open(&server->farewells, &server->task, &server->chat.fanout,
+                   &server->sessions.hosts);
     task_group_open(&server->listeners_group, &server->task, "doors", GROUP_CONTAIN);
     server->listeners_group.on_end = chat_listener_ended;
     for (size_t i = 0; i < server->listener_count; i++) {

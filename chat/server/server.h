@@ -7,9 +7,9 @@
  * phases: whoever is in is sent what it is owed, and after the grace the rest
  * is named in the log and cut.
  *
- *      server ─┬─ [doors]      a task a listener, accepting
- *              ├─ [sessions]   a task a client
- *              └─ [farewells]  a task a newcomer who is turned away
+ *      server ─┬─ [doors]      a task per listener, accepting
+ *              ├─ [sessions]   a task per client
+ *              └─ [farewells]  a task per newcomer that is turned away
  */
 #ifndef CHAT_SERVER_SERVER_H
 #define CHAT_SERVER_SERVER_H
@@ -25,7 +25,7 @@
 /* Sockets that are listened on: an endpoint may stand for an address of each family. */
 #define SERVER_LISTENERS_MAX (2 * CONFIG_LISTENERS_MAX)
 
-/* Descriptors that clients don't get: for the motd, a trace, the operator, telling newcomers. */
+/* Descriptors that neither clients nor farewells get: for the operator, the journal, the motd. */
 #define SERVER_RESERVED_DESCRIPTORS 16
 
 struct server;
@@ -42,7 +42,6 @@ struct problem {
 struct chat_listener {
     struct task task;
     struct frame frame;
-    int rc;
     int fd; /* the newcomer at hand, or an error */
     struct server *server;
     struct listener listener;

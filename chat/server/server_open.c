@@ -62,7 +62,7 @@ static int open_tables(struct server *server)
     rc = names_init(&chat->rooms, sys);
     if (rc < 0)
         return rc;
-    return hosts_init(&server->sessions.hosts, sys, chat->config->max_per_host);
+    return hosts_init(&server->sessions.hosts, sys, &chat->config->hosts);
 }
 
 static void close_tables(struct server *server)

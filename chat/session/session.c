@@ -302,8 +302,8 @@ static void release_client(struct session *self)
     struct client *client = &self->client;
     if (self->rc == -ECANCELED)
         sessions_of(self)->cut++;
-    if (client->extra)
-        hosts_leave(&sessions_of(self)->hosts, client->extra->host);
+    sessions_of(self)->open--;
+    hosts_leave(&sessions_of(self)->hosts, self->host);
     room_forget(client);
     ignore_release(client);
     client_release(client);
@@ -361,21 +361,10 @@ static void release_session(struct task_group *group, struct task *task)
 void sessions_open(struct sessions *sessions, struct task *owner, struct chat *chat)
 {
     sessions->chat = chat;
+    sessions->open = 0;
     sessions->cut = 0;
     task_group_open(&sessions->group, owner, "sessions", GROUP_CONTAIN);
     sessions->group.release = release_session;
-}
-
-/* Notes where the client is counted, which it mostly isn't. */
-static int count_at(struct client *client, struct host *host)
-{
-    if (!host)
-        return 0;
-    struct client_extra *extra = client_extra(client);
-    if (!extra)
-        return -ENOMEM;
-    extra->host = host;
-    return 0;
 }
 
 int session_start(struct sessions *sessions, int fd, struct host *host)
@@ -385,16 +374,14 @@ int session_start(struct sessions *sessions, int fd, struct host *host)
     struct session *self = sys->allocate(sys, sizeof(*self));
     if (!self)
         goto close_fd;
-    *self = (struct session){.rc = 0};
+    *self = (struct session){.host = host};
     rc = client_open(&self->client, sessions->chat, fd);
     if (rc < 0)
         goto free_session;
-    rc = count_at(&self->client, host);
-    if (rc < 0)
-        goto release_client;
     rc = task_group_spawn(&sessions->group, &self->task, self->client.name, session_step);
     if (rc < 0)
         goto release_client;
+    sessions->open++;
     return 0;
 
 release_client:

@@ -28,6 +28,7 @@ struct session {
     struct frame frame;
     int rc;
     struct client client;
+    struct host *host; /* where its connection is counted; NULL: nowhere */
     union {
         struct session_reading reading; /* up to its end */
         struct stream_finish finish; /* from there on */
@@ -38,6 +39,7 @@ struct sessions {
     struct task_group group;
     struct chat *chat;
     struct hosts hosts;
+    size_t open; /* connections not yet closed, those that are being ended included */
     size_t cut; /* those that ended before they had been sent all they were owed */
     void (*on_left)(struct sessions *sessions); /* a descriptor was given back */
 };

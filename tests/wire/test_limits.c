@@ -203,6 +203,19 @@ Test(limits, there_are_ten_thousand_rooms_at_most)
     server_stop(server);
 }
 
+Test(limits, a_connection_above_the_connect_rate_is_told_and_closed)
+{
+    struct server *server = server_start("--connect-rate", "1/2");
+    struct client *ann = client_guest(server);
+    struct client *bob = client_guest(server);
+    struct client *late = client_open(server);
+    expect_next(late, "! you connect too often: try again in a minute");
+    cr_assert_null(next_line_or_end(late), "more than one line");
+    expect_quiet(ann);
+    expect_quiet(bob);
+    server_stop(server);
+}
+
 /* ---- descriptors ---- */
 
 enum { DESCRIPTORS = 64, RESERVED = 16 };

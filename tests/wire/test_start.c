@@ -137,6 +137,7 @@ Test(start, help_names_every_option_that_is_there)
                                           "--motd",
                                           "--max-clients",
                                           "--max-per-host",
+                                          "--connect-rate",
                                           "--max-line",
                                           "--rate",
                                           "--idle-timeout",
@@ -188,6 +189,9 @@ Test(start, good_values_are_taken)
         {"--max-clients", "5"},
         {"--max-per-host", "0"},
         {"--max-per-host", "3"},
+        {"--connect-rate", "0"},
+        {"--connect-rate", "5"},
+        {"--connect-rate", "5/50"},
         {"--rate", "10"},
         {"--rate", "10/40"},
         {"--rate", "1/1"},
@@ -276,6 +280,9 @@ Test(start, bad_numbers_are_usage_errors)
         {"--max-per-host", "-1", ""},
         {"--max-per-host", "x", ""},
         {"--max-per-host", "", ""},
+        {"--connect-rate", "5/0", ""},
+        {"--connect-rate", "0/5", ""},
+        {"--connect-rate", "", ""},
         {"--history", "-1", "100000"},
         {"--history", "100001", "100000"},
         {"--history", "x", "100000"},
@@ -376,9 +383,9 @@ Test(start, unknown_options_are_usage_errors)
 Test(start, an_option_without_its_value_is_a_usage_error)
 {
     static const char *const options[] = {
-        "--listen",   "--name",  "--motd",          "--max-clients", "--max-per-host",
-        "--max-line", "--rate",  "--idle-timeout",  "--backlog",     "--slow-policy",
-        "--history",  "--grace", "--slow-callback", "--log-level"};
+        "--listen",       "--name",     "--motd",  "--max-clients",   "--max-per-host",
+        "--connect-rate", "--max-line", "--rate",  "--idle-timeout",  "--backlog",
+        "--slow-policy",  "--history",  "--grace", "--slow-callback", "--log-level"};
 
     for (size_t i = 0; i < COUNT(options); i++) {
         struct bad bad = {options[i], NULL, ""};

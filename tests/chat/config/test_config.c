@@ -55,7 +55,9 @@ Test(config, without_options_there_are_the_contracts_defaults)
     cr_assert_str_eq(config.name, "chatd");
     cr_assert_null(config.motd);
     cr_assert_eq(config.max_clients, 0);
-    cr_assert_eq(config.max_per_host, 0);
+    cr_assert(config.hosts.connections == 64 && !config.hosts.connections_were_given);
+    cr_assert(config.hosts.rate.rate == 5 && config.hosts.rate.burst == 50);
+    cr_assert_not(config.hosts.rate_was_given);
     cr_assert_eq(config.max_line_bytes, 2048);
     cr_assert(config.rate.rate == 10 && config.rate.burst == 40);
     cr_assert_eq(config.idle_timeout_ns, 0);
@@ -76,7 +78,9 @@ static void check_everything_set(void)
     cr_assert_str_eq(config.name, "caf\xc3\xa9 chat");
     cr_assert_str_eq(config.motd, "motd.txt");
     cr_assert_eq(config.max_clients, 500);
-    cr_assert_eq(config.max_per_host, 5);
+    cr_assert(config.hosts.connections == 5 && config.hosts.connections_were_given);
+    cr_assert(config.hosts.rate.rate == 2 && config.hosts.rate.burst == 9);
+    cr_assert(config.hosts.rate_was_given);
     cr_assert_eq(config.max_line_bytes, 512);
     cr_assert(config.rate.rate == 5 && config.rate.burst == 7);
     cr_assert_eq(config.idle_timeout_ns, 600 * NS_PER_SECOND);
@@ -93,17 +97,17 @@ Test(config, every_option_is_read_from_the_next_word_or_behind_an_equals_sign)
 {
     cr_assert_eq(PARSE("-l", "[::1]:80", "--listen", "unix:/run/chatd", "--name",
                        "caf\xc3\xa9 chat", "--motd", "motd.txt", "--max-clients", "500",
-                       "--max-per-host", "5", "--max-line", "512", "--rate", "5/7",
-                       "--idle-timeout", "10m", "--backlog", "64K", "--slow-policy", "disconnect",
-                       "--history", "0", "--grace", "250ms", "--debug", "--slow-callback", "1h",
-                       "--log-level", "debug"),
+                       "--max-per-host", "5", "--connect-rate", "2/9", "--max-line", "512",
+                       "--rate", "5/7", "--idle-timeout", "10m", "--backlog", "64K",
+                       "--slow-policy", "disconnect", "--history", "0", "--grace", "250ms",
+                       "--debug", "--slow-callback", "1h", "--log-level", "debug"),
                  0, "%s", problem);
     check_everything_set();
     cr_assert_eq(PARSE("-l[::1]:80", "--listen=unix:/run/chatd", "--name=caf\xc3\xa9 chat",
-                       "--motd=motd.txt", "--max-clients=500", "--max-per-host=5", "--max-line=512",
-                       "--rate=5/7", "--idle-timeout=10m", "--backlog=64K",
-                       "--slow-policy=disconnect", "--history=0", "--grace=250ms", "--debug",
-                       "--slow-callback=1h", "--log-level=debug", "--"),
+                       "--motd=motd.txt", "--max-clients=500", "--max-per-host=5",
+                       "--connect-rate=2/9", "--max-line=512", "--rate=5/7", "--idle-timeout=10m",
+                       "--backlog=64K", "--slow-policy=disconnect", "--history=0", "--grace=250ms",
+                       "--debug", "--slow-callback=1h", "--log-level=debug", "--"),
                  0, "%s", problem);
     check_everything_set();
 }
@@ -150,6 +154,7 @@ Test(config, values_that_make_no_sense_are_refused)
         {"--motd", {""}},
         {"--max-clients", {"", "-1", "1000001", "many", "1.5", "99999999999999999999"}},
         {"--max-per-host", {"", "-1", "1000001"}},
+        {"--connect-rate", {"", "0/5", "5/0"}},
         {"--max-line", {"", "0", "15", "16385", "17K", "-16", "2048B", "1e3"}},
         {"--rate", {"", "-5", "5/", "/5", "5/0", "0/5", "5/5/5", "ten", "1000001"}},
         {"--idle-timeout", {"", "-1", "1d", "1.5h", "soon", "99999999h"}},
@@ -292,6 +297,7 @@ Test(config, the_help_fits_80_columns_and_lists_all_options_in_order)
                                         "\n      --motd FILE           ",
                                         "\n      --max-clients N       ",
                                         "\n      --max-per-host N      ",
+                                        "\n      --connect-rate N[/BURST]  ",
                                         "\n      --max-line BYTES      ",
                                         "\n      --rate LINES[/BURST]  ",
                                         "\n      --idle-timeout DUR    ",
