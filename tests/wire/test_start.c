@@ -120,7 +120,7 @@ Test(start, at_level_debug_the_log_tells_who_comes_and_goes)
     server_expect_log(server, 0, " was turned away: server full");
     say(ann, "/quit to bed");
     expect_end(ann);
-    server_expect_log(server, 0, "ann leaves (to bed)");
+    server_expect_log(server, 0, "ann leaves (quit: to bed)");
     client_close(bob);
     server_expect_log(server, 0, "bob leaves (connection closed)");
     client_close(late);
