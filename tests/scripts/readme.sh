@@ -209,9 +209,9 @@ check_options()
     block chat/README.md 'usage: chatd' >"$directory/told"
     "$chatd" --help >"$directory/help"
     same 'chat/README.md shows the options of --help' "$directory/told" "$directory/help"
-    block chat/README.md 'usage: chatload' >"$directory/told"
+    block tools/chatload/README.md 'usage: chatload' >"$directory/told"
     "$build/chatload" --help >"$directory/help"
-    same 'and those of chatload' "$directory/told" "$directory/help"
+    same 'tools/chatload/README.md shows those of chatload' "$directory/told" "$directory/help"
 }
 
 check_commands()
@@ -227,7 +227,7 @@ check_commands()
 
 check_echo
 check_chat
-for page in README.md chat/README.md reactor/README.md reactor/book/*.md; do
+for page in README.md chat/README.md reactor/README.md reactor/book/*.md tools/*/README.md; do
     check_links "$page"
     check_places "$page"
     check_diagrams "$page"
