@@ -1,6 +1,7 @@
 #include "chat/people/motd.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Reads to the end of the file, at most `size` bytes. Returns how many, or -errno. */
 static ssize_t read_all(struct sys *sys, int fd, char *text, size_t size)
@@ -23,9 +24,19 @@ static ssize_t read_file(struct sys *sys, const char *path, char *text)
     int fd = sys->open_read(sys, path);
     if (fd < 0)
         return fd;
-    ssize_t length = read_all(sys, fd, text, MOTD_BYTES + 1);
+    struct sys_file_info file;
+    ssize_t length = sys->file_info(sys, fd, &file);
+    if (length == 0 && file.kind != SYS_FILE_REGULAR)
+        length = -EINVAL; /* a fifo has no content to show twice, and reads as empty */
+    if (length == 0)
+        length = read_all(sys, fd, text, MOTD_BYTES + 1);
     (void)sys->close(sys, fd); /* it was only read */
     return length > (ssize_t)MOTD_BYTES ? -EFBIG : length;
+}
+
+const char *motd_cause(int error)
+{
+    return error == -EINVAL ? "not a regular file" : strerror(-error);
 }
 
 int motd_load(struct chat *chat, const char *path)

@@ -21,9 +21,12 @@ struct motd {
     char text[];
 };
 
-/* Reads `path` into `chat`. Returns 0; -EFBIG where it is larger than MOTD_BYTES, or another
- * -errno, and then nothing has changed. */
+/* Reads `path`, a regular file, into `chat`. Returns 0; -EFBIG if it is larger than MOTD_BYTES,
+ * -EINVAL if it is no regular file, or another -errno; and then nothing has changed. */
 int motd_load(struct chat *chat, const char *path);
+
+/* What an error of motd_load means to people. */
+const char *motd_cause(int error);
 
 /* Holds the edition, which may be NULL for none, until motd_drop. */
 void motd_hold(struct motd *motd);

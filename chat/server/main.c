@@ -60,12 +60,23 @@ static void tell_ready(struct server *server, struct log *log)
         log_write(log, LOG_LEVEL_WARN, "can't tell on stdout that it is ready: %s", strerror(-rc));
 }
 
+static void log_refused_options(const struct server *server, struct log *log)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        const struct chat_listener *door = &server->doors[i];
+        if (*door->listener.refused_options)
+            log_write(log, LOG_LEVEL_WARN, "%s: the kernel refuses %s; going on without",
+                      door->name, door->listener.refused_options);
+    }
+}
+
 static void log_start(const struct server *server, struct log *log)
 {
     const struct config *config = server->chat.config;
     int most = server->places;
     if (server->without_ipv6)
         log_write(log, LOG_LEVEL_WARN, "no IPv6 here: listening on IPv4 alone");
+    log_refused_options(server, log);
     if (config->max_clients > 0 && (int)config->max_clients < most)
         most = (int)config->max_clients;
     log_write(log, LOG_LEVEL_INFO, "%s %s: %d descriptors, at most %d %s", config->name, VERSION,

@@ -128,7 +128,9 @@ const char *server_listen_cause(int error)
     case -ENOENT:
         return "no such host or directory";
     case -EEXIST:
-        return "there is a file of that name that is no socket";
+        return "a file of that name is there and is not a socket";
+    case -EBUSY:
+        return "another program keeps the directory locked";
     case -EADDRINUSE:
         return "address already in use";
     case -ENAMETOOLONG:

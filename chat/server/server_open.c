@@ -169,11 +169,6 @@ struct start {
     struct part motd;
 };
 
-static const char *motd_cause(int error)
-{
-    return strerror(-error);
-}
-
 static int motd_step(struct task *task)
 {
     struct part *const self = container_of(task, struct part, task);

@@ -5,11 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/sockios.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,15 +13,30 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "reactor/base/clock.h"
 #include "reactor/base/list.h"
 
+/* glibc has it, musl does not: repeats a call that a signal interrupted. */
+#ifndef TEMP_FAILURE_RETRY
+#define TEMP_FAILURE_RETRY(call)                 \
+    ({                                           \
+        __typeof__(call) result_;                \
+        do                                       \
+            result_ = (call);                    \
+        while (result_ == -1 && errno == EINTR); \
+        result_;                                 \
+    })
+#endif
+
 /* What the real door remembers: a process has one signal mask, so one descriptor reads signals. */
 struct kernel {
     struct sys sys;
+    bool has_no_pwait2; /* the kernel, or who filters its calls, refused epoll_pwait2 */
     bool signals_are_open;
     sigset_t mask_before; /* valid while signals_are_open */
 };
@@ -126,14 +137,43 @@ static int wait_ms(int64_t timeout_ns)
     return timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
 }
 
+/* The number of this call is the same on nearly all machines; older headers lack it. */
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+
+/* epoll_wait(2) counts in milliseconds; epoll_pwait2(2) in nanoseconds, since Linux 5.11. As a raw
+ * call, because older C libraries lack it; with two 64-bit fields, whatever the machine's time_t
+ * is. */
+static int wait_precisely(int poll, struct epoll_event *batch, int max, int64_t timeout_ns)
+{
+    struct {
+        int64_t seconds, nanoseconds;
+    } timeout = {timeout_ns / NS_PER_SECOND, timeout_ns % NS_PER_SECOND};
+    return (int)syscall(SYS_epoll_pwait2, poll, batch, max, &timeout, NULL, 0);
+}
+
+/* Kernels without epoll_pwait2 answer ENOSYS, filters of system calls EPERM: both every time. */
+static int wait_for_events(struct kernel *kernel, int poll, struct epoll_event *batch, int max,
+                           int64_t timeout_ns)
+{
+    if (timeout_ns > 0 && timeout_ns != TIME_NEVER && !kernel->has_no_pwait2) {
+        int count = wait_precisely(poll, batch, max, timeout_ns);
+        if (count >= 0 || (errno != ENOSYS && errno != EPERM))
+            return count;
+        kernel->has_no_pwait2 = true;
+    }
+    return epoll_wait(poll, batch, max, wait_ms(timeout_ns));
+}
+
 static int kernel_poll_wait(struct sys *sys, int poll, struct sys_event *events, int max_events,
                             int64_t timeout_ns)
 {
-    (void)sys;
     assert(max_events > 0);
     struct epoll_event batch[EVENTS_MAX];
     int max = max_events < EVENTS_MAX ? max_events : EVENTS_MAX;
-    int count = epoll_wait(poll, batch, max, wait_ms(timeout_ns));
+    int count =
+        wait_for_events(container_of(sys, struct kernel, sys), poll, batch, max, timeout_ns);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < count; i++) {
@@ -198,6 +238,19 @@ static int kernel_bind(struct sys *sys, int fd, const struct sys_address *addres
     return (int)answer(bind(fd, &address->any, address->length));
 }
 
+/* The mode of the file is that of the socket's inode, less the umask's bits (unix(7)): nobody sees
+ * the file with any other. The process has one thread, so its umask may change for a moment. */
+static int kernel_bind_path(struct sys *sys, int fd, const struct sys_address *address, mode_t mode)
+{
+    (void)sys;
+    if (fchmod(fd, mode) < 0)
+        return -errno;
+    mode_t before = umask(0);
+    int rc = (int)answer(bind(fd, &address->any, address->length));
+    (void)umask(before);
+    return rc;
+}
+
 static int kernel_listen(struct sys *sys, int fd, int backlog)
 {
     (void)sys;
@@ -257,7 +310,7 @@ static int kernel_unsent(struct sys *sys, int fd)
 {
     (void)sys;
     int unsent_bytes = 0;
-    if (ioctl(fd, SIOCOUTQ, &unsent_bytes) < 0)
+    if (ioctl(fd, TIOCOUTQ, &unsent_bytes) < 0) /* SIOCOUTQ is the same number */
         return -errno;
     return unsent_bytes;
 }
@@ -351,6 +404,19 @@ static int kernel_close(struct sys *sys, int fd)
 
 /* --- the process -------------------------------------------------------------------------- */
 
+static const char *kernel_environment(struct sys *sys, const char *name)
+{
+    (void)sys;
+    return getenv(name);
+}
+
+static bool kernel_signal_ignored(struct sys *sys, int number)
+{
+    (void)sys;
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static int kernel_descriptor_limit(struct sys *sys)
 {
     (void)sys;
@@ -377,81 +443,6 @@ static int kernel_random(struct sys *sys, void *buffer, size_t size)
     return 0;
 }
 
-/* --- addresses ---------------------------------------------------------------------------- */
-
-/* 0.0.0.0 and [::], in this order: a program that binds both asks IPv6 to be IPv6 only, and where
- * there is no IPv6 it has the more useful one already. */
-static int every_address(uint16_t port, struct sys_address *addresses, int max)
-{
-    struct sockaddr_in every4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in6 every6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    int count = 0;
-    if (count < max) {
-        addresses[count] = (struct sys_address){.length = sizeof every4};
-        memcpy(&addresses[count++].storage, &every4, sizeof every4);
-    }
-    if (count < max) {
-        addresses[count] = (struct sys_address){.length = sizeof every6};
-        memcpy(&addresses[count++].storage, &every6, sizeof every6);
-    }
-    return count;
-}
-
-static int lookup_error(int code)
-{
-    switch (code) {
-    case EAI_SYSTEM:
-        return -errno;
-    case EAI_MEMORY:
-        return -ENOMEM;
-    case EAI_AGAIN:
-        return -EAGAIN;
-    case EAI_FAIL:
-        return -EIO;
-    case EAI_NONAME:
-    case EAI_NODATA:
-    case EAI_ADDRFAMILY:
-        return -ENOENT;
-    default:
-        return -EINVAL;
-    }
-}
-
-static int lookup(const char *host, uint16_t port, struct addrinfo **found)
-{
-    char service[sizeof "65535"];
-    snprintf(service, sizeof service, "%u", (unsigned)port);
-    struct addrinfo hints = {
-        .ai_family = AF_UNSPEC,
-        .ai_socktype = SOCK_STREAM,
-        .ai_flags = AI_NUMERICSERV,
-    };
-    int code = getaddrinfo(host, service, &hints, found);
-    return code == 0 ? 0 : lookup_error(code);
-}
-
-static int kernel_resolve(struct sys *sys, const char *host, uint16_t port,
-                          struct sys_address *addresses, int max)
-{
-    (void)sys;
-    if (!host)
-        return every_address(port, addresses, max);
-    struct addrinfo *found;
-    int status = lookup(host, port, &found);
-    if (status < 0)
-        return status;
-    int count = 0;
-    for (struct addrinfo *entry = found; entry && count < max; entry = entry->ai_next) {
-        if (entry->ai_addrlen > sizeof addresses[count].storage)
-            continue;
-        memset(&addresses[count], 0, sizeof addresses[count]);
-        memcpy(&addresses[count].storage, entry->ai_addr, entry->ai_addrlen);
-        addresses[count++].length = entry->ai_addrlen;
-    }
-    freeaddrinfo(found);
-    return count;
-}
-
 /* --- the table ---------------------------------------------------------------------------- */
 
 static struct kernel the_kernel = {
@@ -468,6 +459,7 @@ static struct kernel the_kernel = {
     .sys.signals_close = kernel_signals_close,
     .sys.socket = kernel_socket,
     .sys.bind = kernel_bind,
+    .sys.bind_path = kernel_bind_path,
     .sys.listen = kernel_listen,
     .sys.accept = kernel_accept,
     .sys.connect = kernel_connect,
@@ -490,6 +482,7 @@ static struct kernel the_kernel = {
     .sys.open_update = kernel_open_update,
     .sys.open_directory = kernel_open_directory,
     .sys.lock = kernel_lock,
+    .sys.lock_directory = kernel_lock_directory,
     .sys.truncate = kernel_truncate,
     .sys.rename = kernel_rename,
     .sys.path_info = kernel_path_info,
@@ -497,9 +490,11 @@ static struct kernel the_kernel = {
     .sys.sync_open = kernel_sync_open,
     .sys.sync_start = kernel_sync_start,
     .sys.sync_result = kernel_sync_result,
+    .sys.environment = kernel_environment,
+    .sys.signal_ignored = kernel_signal_ignored,
     .sys.descriptor_limit = kernel_descriptor_limit,
     .sys.random = kernel_random,
-    .sys.resolve = kernel_resolve,
+    .sys.resolve = sys_resolve,
 };
 
 struct sys *sys_kernel(void)

@@ -25,6 +25,8 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
+#include "reactor/base/clock.h"
+
 /* Where a socket is or whom it is connected to: IPv4, IPv6 or a unix path. */
 struct sys_address {
     socklen_t length; /* bytes of `storage` that count; 0: none */
@@ -59,6 +61,9 @@ struct sys_file_info {
     uint64_t inode;
 };
 
+/* How long lock_directory waits for another holder: a start holds the lock for microseconds. */
+#define SYS_LOCK_PATIENCE_NS (1000 * NS_PER_MS)
+
 /* The most segments that one sendmsg takes. */
 #define SYS_SEGMENTS_MAX 64
 
@@ -73,8 +78,9 @@ struct sys {
     int64_t (*realtime_ns)(struct sys *sys);
 
     /* Readiness: epoll(7), edge-triggered, both directions, registered once; close() deregisters.
-     * poll_wait sleeps at most `timeout_ns` (rounded up; TIME_NEVER: no limit; 0: not at all) and
-     * returns how many of `events` it filled. */
+     * poll_wait sleeps for `timeout_ns` and not less, unless something is ready (TIME_NEVER: no
+     * limit; 0: not at all; rounded up to milliseconds on kernels before Linux 5.11, which have no
+     * epoll_pwait2). It returns how many of `events` it filled. */
     int (*poll_open)(struct sys *sys);
     int (*poll_add)(struct sys *sys, int poll, int fd, uint64_t key);
     int (*poll_wait)(struct sys *sys, int poll, struct sys_event *events, int max_events,
@@ -87,9 +93,11 @@ struct sys {
     int (*signals_read)(struct sys *sys, int fd);
     void (*signals_close)(struct sys *sys, int fd);
 
-    /* Sockets: stream sockets only. accept fills in `peer`. A connect under way is -EINPROGRESS. */
+    /* Sockets: stream sockets only. bind_path binds a unix socket, and its file has exactly `mode`
+     * from the first moment on. accept fills in `peer`. A connect under way is -EINPROGRESS. */
     int (*socket)(struct sys *sys, int family);
     int (*bind)(struct sys *sys, int fd, const struct sys_address *address);
+    int (*bind_path)(struct sys *sys, int fd, const struct sys_address *address, mode_t mode);
     int (*listen)(struct sys *sys, int fd, int backlog);
     int (*accept)(struct sys *sys, int fd, struct sys_address *peer);
     int (*connect)(struct sys *sys, int fd, const struct sys_address *address);
@@ -118,11 +126,13 @@ struct sys {
     /* Files that last. open_update opens a file for reading from its start and for appending, and
      * makes it (mode 0600) if the name is free; with `fresh` the name must be free (-EEXIST).
      * open_directory opens the folder that holds `path`, to lock it or to sync it. lock takes the
-     * file for this process, flock(2); -EWOULDBLOCK if another has it. path_info does not follow a
-     * symbolic link. */
+     * file for this process, flock(2); -EWOULDBLOCK if another has it. lock_directory opens and
+     * locks that folder until the descriptor is closed, and waits for the lock; -EBUSY after
+     * SYS_LOCK_PATIENCE_NS. path_info does not follow a symbolic link. */
     int (*open_update)(struct sys *sys, const char *path, bool fresh);
     int (*open_directory)(struct sys *sys, const char *path);
     int (*lock)(struct sys *sys, int fd);
+    int (*lock_directory)(struct sys *sys, const char *path);
     int (*truncate)(struct sys *sys, int fd, int64_t size);
     int (*rename)(struct sys *sys, const char *from, const char *to);
     int (*path_info)(struct sys *sys, const char *path, struct sys_file_info *info);
@@ -137,8 +147,12 @@ struct sys {
     int (*sync_start)(struct sys *sys, int sync, int fd);
     int (*sync_result)(struct sys *sys, int sync);
 
-    /* The process. descriptor_limit raises the soft limit to the hard one and returns it (at most
-     * INT_MAX). random fills the buffer from the kernel's generator. */
+    /* The process. environment returns a variable's value, NULL if it is not set. signal_ignored
+     * tells whether the process ignores a signal, as under nohup(1). descriptor_limit raises the
+     * soft limit to the hard one and returns it (at most INT_MAX). random fills the buffer from the
+     * kernel's generator. */
+    const char *(*environment)(struct sys *sys, const char *name);
+    bool (*signal_ignored)(struct sys *sys, int number);
     int (*descriptor_limit)(struct sys *sys);
     int (*random)(struct sys *sys, void *buffer, size_t size);
 

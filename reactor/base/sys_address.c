@@ -1,10 +1,14 @@
+#define _GNU_SOURCE 1
 #include "reactor/base/sys.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "reactor/base/sys_internal.h"
 
 /* IPv4 inside IPv6 is written as the IPv4 address that it is. */
 static void format_ip6(const struct sockaddr_in6 *ip6, char text[SYS_ADDRESS_TEXT])
@@ -66,4 +70,78 @@ int sys_address_local(struct sys_address *address, const char *path)
     memcpy(address->local.sun_path, path, length + 1);
     address->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
     return 0;
+}
+
+/* 0.0.0.0 and [::], in this order: a program that binds both asks IPv6 to be IPv6 only, and where
+ * there is no IPv6 it has the more useful one already. */
+static int every_address(uint16_t port, struct sys_address *addresses, int max)
+{
+    struct sockaddr_in every4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 every6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    int count = 0;
+    if (count < max) {
+        addresses[count] = (struct sys_address){.length = sizeof every4};
+        memcpy(&addresses[count++].storage, &every4, sizeof every4);
+    }
+    if (count < max) {
+        addresses[count] = (struct sys_address){.length = sizeof every6};
+        memcpy(&addresses[count++].storage, &every6, sizeof every6);
+    }
+    return count;
+}
+
+static int lookup_error(int code)
+{
+    switch (code) {
+    case EAI_SYSTEM:
+        return errno ? -errno : -EIO; /* 0 would be success, with nothing found */
+    case EAI_MEMORY:
+        return -ENOMEM;
+    case EAI_AGAIN:
+        return -EAGAIN;
+    case EAI_FAIL:
+        return -EIO;
+    case EAI_NONAME:
+    case EAI_NODATA:
+    case EAI_ADDRFAMILY:
+        return -ENOENT;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int lookup(const char *host, uint16_t port, struct addrinfo **found)
+{
+    char service[sizeof "65535"];
+    snprintf(service, sizeof service, "%u", (unsigned)port);
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_NUMERICSERV,
+    };
+    errno = 0;
+    int code = getaddrinfo(host, service, &hints, found);
+    return code == 0 ? 0 : lookup_error(code);
+}
+
+int sys_resolve(struct sys *sys, const char *host, uint16_t port, struct sys_address *addresses,
+                int max)
+{
+    (void)sys;
+    if (!host)
+        return every_address(port, addresses, max);
+    struct addrinfo *found;
+    int status = lookup(host, port, &found);
+    if (status < 0)
+        return status;
+    int count = 0;
+    for (struct addrinfo *entry = found; entry && count < max; entry = entry->ai_next) {
+        if (entry->ai_addrlen > sizeof addresses[count].storage)
+            continue;
+        memset(&addresses[count], 0, sizeof addresses[count]);
+        memcpy(&addresses[count].storage, entry->ai_addr, entry->ai_addrlen);
+        addresses[count++].length = entry->ai_addrlen;
+    }
+    freeaddrinfo(found);
+    return count;
 }

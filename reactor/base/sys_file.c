@@ -61,6 +61,24 @@ int kernel_lock(struct sys *sys, int fd)
     return answer(flock(fd, LOCK_EX | LOCK_NB));
 }
 
+/* Asked again and again instead of waiting in flock(2): whoever may read the directory can hold its
+ * lock, and must not stop a server for ever. */
+int kernel_lock_directory(struct sys *sys, const char *path)
+{
+    int fd = kernel_open_directory(sys, path);
+    if (fd < 0)
+        return fd;
+    int64_t deadline_ns = time_after(sys->monotonic_ns(sys), SYS_LOCK_PATIENCE_NS);
+    int rc;
+    while ((rc = kernel_lock(sys, fd)) == -EINTR ||
+           (rc == -EWOULDBLOCK && sys->monotonic_ns(sys) < deadline_ns))
+        (void)usleep(1000); /* cut short: asked once more */
+    if (rc == 0)
+        return fd;
+    (void)close(fd); /* nothing was written through it */
+    return rc == -EWOULDBLOCK ? -EBUSY : rc;
+}
+
 int kernel_truncate(struct sys *sys, int fd, int64_t size)
 {
     (void)sys;

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 int loop_init(struct loop *loop, struct sys *sys)
@@ -12,7 +11,7 @@ int loop_init(struct loop *loop, struct sys *sys)
         return poll;
     *loop = (struct loop){.sys = sys, .poll = poll, .now_ns = sys->monotonic_ns(sys)};
     loop->read_budget_bytes = LOOP_READ_BUDGET_BYTES;
-    debug_init(&loop->debug, getenv("REACTOR_DEBUG"));
+    debug_init(&loop->debug, sys->environment(sys, "REACTOR_DEBUG"));
     list_init(&loop->first);
     list_init(&loop->ready);
     list_init(&loop->reap);

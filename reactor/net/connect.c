@@ -21,10 +21,9 @@ static int begin(struct sys *sys, const struct stream_connect *self)
     int fd = sys->socket(sys, family);
     if (fd < 0)
         return fd;
-    int rc = family == AF_UNIX ? 0 : sys->set_option(sys, fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (rc < 0)
-        goto close_socket;
-    rc = bind_source(sys, fd, &self->source);
+    if (family != AF_UNIX) /* a kernel that refuses it is only slower */
+        (void)sys->set_option(sys, fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    int rc = bind_source(sys, fd, &self->source);
     if (rc < 0)
         goto close_socket;
     rc = sys->connect(sys, fd, &self->address);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
 
 /* Newcomers that the kernel holds for us; it caps this by net.core.somaxconn. */
 #define LISTEN_QUEUE 4096
@@ -28,35 +30,50 @@ static void rest_over(struct callback *callback)
     listener_retry(container_of(callback, struct listener, rest.callback));
 }
 
-/* What accepted sockets inherit. Unix sockets have none of it. */
-static int set_options(struct sys *sys, int fd, const struct sys_address *address)
+/* What accepted sockets inherit. Each is worth having and none is worth failing for: a kernel, a
+ * container or an emulator may refuse any of them. */
+static const struct {
+    const char *name;
+    int level, option, value;
+} tuning[] = {
+#define TUNING(level, option, value)  \
+    {                                 \
+#option, level, option, value \
+    }
+    TUNING(SOL_SOCKET, SO_REUSEADDR, 1),
+    TUNING(SOL_SOCKET, SO_KEEPALIVE, 1),
+    /* A telnet Synch sends its mark as urgent data, which would leave a lone IAC behind. */
+    TUNING(SOL_SOCKET, SO_OOBINLINE, 1),
+    TUNING(IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_SECONDS),
+    TUNING(IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_SECONDS),
+    TUNING(IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES),
+    TUNING(IPPROTO_TCP, TCP_NODELAY, 1),
+    TUNING(IPPROTO_TCP, TCP_NOTSENT_LOWAT, LISTENER_NOTSENT_BYTES),
+#undef TUNING
+};
+
+#define TUNING_COUNT (sizeof(tuning) / sizeof(*tuning))
+
+/* Notes an option that was refused; names that don't fit are left out. */
+static void note_refused(struct listener *listener, const char *name)
 {
-    static const struct {
-        int level, option, value;
-    } options[] = {
-        {SOL_SOCKET, SO_REUSEADDR, 1},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
-        /* A telnet Synch sends its mark as urgent data, which would leave a lone IAC behind. */
-        {SOL_SOCKET, SO_OOBINLINE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_SECONDS},
-        {IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_SECONDS},
-        {IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES},
-        {IPPROTO_TCP, TCP_NODELAY, 1},
-        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, LISTENER_NOTSENT_BYTES},
-    };
-    if (address->any.sa_family == AF_UNIX)
-        return 0;
+    size_t length = strlen(listener->refused_options);
+    (void)snprintf(listener->refused_options + length, sizeof(listener->refused_options) - length,
+                   "%s%s", length ? ", " : "", name);
+}
+
+static int set_options(struct listener *listener, int fd)
+{
+    struct sys *sys = listener->loop->sys;
     /* Each family has its own socket: one for both would show IPv4 peers as mapped addresses. */
-    if (address->any.sa_family == AF_INET6) {
+    if (listener->address.any.sa_family == AF_INET6) {
         int rc = sys->set_option(sys, fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
         if (rc < 0)
             return rc;
     }
-    for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
-        int rc = sys->set_option(sys, fd, options[i].level, options[i].option, options[i].value);
-        if (rc < 0)
-            return rc;
-    }
+    for (size_t i = 0; i < TUNING_COUNT; i++)
+        if (sys->set_option(sys, fd, tuning[i].level, tuning[i].option, tuning[i].value) < 0)
+            note_refused(listener, tuning[i].name);
     return 0;
 }
 
@@ -77,13 +94,13 @@ static int somebody_answers(struct sys *sys, const struct sys_address *address)
 /* Makes a unix path free, if what is there is a socket that a dead server left. */
 static int clear_path(struct sys *sys, const struct sys_address *address)
 {
-    struct sys_file_info info;
-    int rc = sys->path_info(sys, address->local.sun_path, &info);
+    struct sys_file_info file;
+    int rc = sys->path_info(sys, address->local.sun_path, &file);
     if (rc < 0)
         return rc;
-    if (info.kind == SYS_FILE_NONE)
+    if (file.kind == SYS_FILE_NONE)
         return 0;
-    if (info.kind != SYS_FILE_SOCKET)
+    if (file.kind != SYS_FILE_SOCKET)
         return -EEXIST;
     rc = somebody_answers(sys, address);
     if (rc != 0)
@@ -91,29 +108,72 @@ static int clear_path(struct sys *sys, const struct sys_address *address)
     return sys->unlink(sys, address->local.sun_path);
 }
 
-static int bind_and_listen(struct sys *sys, int fd, const struct sys_address *address)
-{
-    bool local = address->any.sa_family == AF_UNIX;
-    int rc = local ? clear_path(sys, address) : set_options(sys, fd, address);
-    if (rc < 0)
-        return rc;
-    rc = sys->bind(sys, fd, address);
-    if (rc < 0)
-        return rc;
-    rc = sys->listen(sys, fd, LISTEN_QUEUE);
-    if (rc < 0 && local)
-        (void)sys->unlink(sys, address->local.sun_path); /* ours, and of no use */
-    return rc;
-}
-
+/* Removes the path, unless it leads to another socket by now, such as a successor's. */
 static void remove_path(struct listener *listener)
 {
     struct sys *sys = listener->loop->sys;
-    if (listener->address.any.sa_family == AF_UNIX)
-        (void)sys->unlink(sys, listener->address.local.sun_path); /* gone already: as well */
+    const char *path = listener->address.local.sun_path;
+    struct sys_file_info file;
+    if (listener->address.any.sa_family != AF_UNIX || sys->path_info(sys, path, &file) < 0)
+        return;
+    if (file.kind == SYS_FILE_SOCKET && file.device == listener->file.device &&
+        file.inode == listener->file.inode)
+        (void)sys->unlink(sys, path); /* nobody is left who could do anything about a failure */
 }
 
-int listener_open(struct listener *listener, struct loop *loop, const struct sys_address *address)
+static int bind_path_and_listen(struct listener *listener, int fd, mode_t mode)
+{
+    struct sys *sys = listener->loop->sys;
+    const struct sys_address *address = &listener->address;
+    int rc = clear_path(sys, address);
+    if (rc < 0)
+        return rc;
+    rc = sys->bind_path(sys, fd, address, mode);
+    if (rc < 0)
+        return rc;
+    rc = sys->path_info(sys, address->local.sun_path, &listener->file);
+    if (rc == 0)
+        rc = sys->listen(sys, fd, LISTEN_QUEUE);
+    if (rc < 0)
+        (void)sys->unlink(sys, address->local.sun_path); /* just made, and of no use */
+    return rc;
+}
+
+/* A directory that can't be read or locked, on some network file systems, is no reason to fail. */
+static bool goes_without_lock(int error)
+{
+    return error != -EBUSY && error != -EMFILE && error != -ENFILE && error != -ENOMEM;
+}
+
+/* Between its bind and its listen a server's socket looks like a dead server's to another one that
+ * starts on the same path. So the directory is locked from the look at the old socket to listen. */
+static int listen_at_path(struct listener *listener, int fd, mode_t mode)
+{
+    struct sys *sys = listener->loop->sys;
+    int lock = sys->lock_directory(sys, listener->address.local.sun_path);
+    if (lock < 0 && !goes_without_lock(lock))
+        return lock;
+    int rc = bind_path_and_listen(listener, fd, mode);
+    if (lock >= 0)
+        (void)sys->close(sys, lock); /* which unlocks */
+    return rc;
+}
+
+static int listen_at_port(struct listener *listener, int fd)
+{
+    struct sys *sys = listener->loop->sys;
+    int rc = set_options(listener, fd);
+    if (rc == 0)
+        rc = sys->bind(sys, fd, &listener->address);
+    if (rc == 0)
+        rc = sys->listen(sys, fd, LISTEN_QUEUE);
+    if (rc == 0)
+        rc = sys->local_address(sys, fd, &listener->address);
+    return rc;
+}
+
+int listener_open_mode(struct listener *listener, struct loop *loop,
+                       const struct sys_address *address, mode_t mode)
 {
     struct sys *sys = loop->sys;
     *listener = (struct listener){.loop = loop, .address = *address, .spare = -1};
@@ -123,12 +183,10 @@ int listener_open(struct listener *listener, struct loop *loop, const struct sys
     int fd = sys->socket(sys, address->any.sa_family);
     if (fd < 0)
         return fd;
-    int rc = bind_and_listen(sys, fd, address);
+    int rc = address->any.sa_family == AF_UNIX ? listen_at_path(listener, fd, mode)
+                                               : listen_at_port(listener, fd);
     if (rc < 0)
         goto close_socket;
-    rc = sys->local_address(sys, fd, &listener->address);
-    if (rc < 0)
-        goto remove;
     listener->spare = sys->socket(sys, AF_UNIX);
     if (listener->spare < 0) {
         rc = listener->spare;
@@ -142,12 +200,16 @@ int listener_open(struct listener *listener, struct loop *loop, const struct sys
 close_spare:
     (void)sys->close(sys, listener->spare);
 remove:
-    listener->address = *address;
     remove_path(listener);
 close_socket:
     (void)sys->close(sys, fd);
     listener->descriptor.fd = -1;
     return rc;
+}
+
+int listener_open(struct listener *listener, struct loop *loop, const struct sys_address *address)
+{
+    return listener_open_mode(listener, loop, address, 0666);
 }
 
 void listener_close(struct listener *listener)

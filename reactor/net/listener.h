@@ -26,10 +26,14 @@
  * megabytes for a reader that has stalled. */
 #define LISTENER_NOTSENT_BYTES (64 * 1024)
 
+/* Room for the names of all options. */
+#define LISTENER_OPTIONS_TEXT 160
+
 struct listener {
     struct descriptor descriptor;
     struct loop *loop;
     struct sys_address address; /* the real one, where port 0 was asked for */
+    struct sys_file_info file; /* of a unix path: what it led to when it was bound */
     struct wait_list waiting;
     struct timer rest; /* runs while descriptors have run out */
     bool resting;
@@ -37,20 +41,29 @@ struct listener {
     uint64_t turn;
     int accepted; /* in this turn */
 
+    /* Tuning that the kernel has refused ("TCP_NODELAY, TCP_KEEPCNT"), for a warning; "": none. */
+    char refused_options[LISTENER_OPTIONS_TEXT];
+
     /* Optional: may send a short word to a newcomer for whom there is no descriptor. `fd` is closed
      * when it returns. */
     void (*refuse)(struct listener *listener, int fd);
 };
 
 /*
- * Listens at `address`. For unix paths a socket left over by a dead server is replaced, anything
- * else is left alone (-EEXIST), and one where somebody answers is -EADDRINUSE. Returns 0 or -errno
- * with nothing left behind.
+ * Listens at `address`. Options that only tune are set if the kernel takes them. At a unix path a
+ * socket left by a dead server is replaced; anything else is left alone (-EEXIST), and so is a
+ * socket at which somebody answers (-EADDRINUSE). Of two processes that start on one path at the
+ * same time, one gets it. Everybody may connect to it: the directory decides who can. Returns 0, or
+ * -errno with nothing left behind.
  */
 int listener_open(struct listener *listener, struct loop *loop, const struct sys_address *address);
 
-/* Stops listening; the kernel refuses who has not been accepted. Removes the path of a unix socket.
- * Nobody may be waiting. Harmless on one that is closed. */
+/* The same, but only users to whom `mode` gives write permission may connect to a unix path. */
+int listener_open_mode(struct listener *listener, struct loop *loop,
+                       const struct sys_address *address, mode_t mode);
+
+/* Stops listening; connections not yet accepted are refused. Removes the path of a unix socket if
+ * that still leads to this one. No task may be waiting. Does nothing on a closed listener. */
 void listener_close(struct listener *listener);
 
 /* Waits for a newcomer. Returns the connected descriptor, the caller's, with where it comes from in

@@ -210,6 +210,28 @@ void sim_raise(struct sim *sim, int signal_number)
 
 /* --- the process -------------------------------------------------------------------------- */
 
+static const char *door_environment(struct sys *sys, const char *name)
+{
+    struct sim *sim = sim_of(sys);
+    return sim->variable && strcmp(sim->variable, name) == 0 ? sim->value : NULL;
+}
+
+void sim_set_environment(struct sim *sim, const char *name, const char *value)
+{
+    sim->variable = name;
+    sim->value = value;
+}
+
+static bool door_signal_ignored(struct sys *sys, int number)
+{
+    return sim_of(sys)->signals_ignored >> number & 1;
+}
+
+void sim_ignore_signal(struct sim *sim, int number)
+{
+    sim->signals_ignored |= UINT64_C(1) << number;
+}
+
 /* As a limit on the numbers, which programs compare with it: those here begin higher up. */
 static int door_descriptor_limit(struct sys *sys)
 {
@@ -251,6 +273,8 @@ static void install(struct sys *sys)
     sys->signals_open = door_signals_open;
     sys->signals_read = door_signals_read;
     sys->signals_close = door_signals_close;
+    sys->environment = door_environment;
+    sys->signal_ignored = door_signal_ignored;
     sys->descriptor_limit = door_descriptor_limit;
     sys->random = door_random;
     sys->resolve = door_resolve;

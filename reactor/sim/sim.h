@@ -164,6 +164,15 @@ void sim_raise(struct sim *sim, int signal_number);
 /* Puts a regular file there, or replaces its content. */
 void sim_write_file(struct sim *sim, const char *path, const char *text);
 
+/* Puts a fifo there that nobody writes into; sim_write_file makes a regular file of it again. */
+void sim_make_fifo(struct sim *sim, const char *path);
+
+/* Sets the one variable of the program's environment; both strings must outlive the simulator. */
+void sim_set_environment(struct sim *sim, const char *name, const char *value);
+
+/* Makes the program one that was started with `number` ignored, as nohup(1) does. */
+void sim_ignore_signal(struct sim *sim, int number);
+
 /* The content of a file, zero-terminated; NULL if there is none. Valid until it is written. */
 const char *sim_file_text(struct sim *sim, const char *path);
 
@@ -202,6 +211,7 @@ enum sim_call {
     SIM_SIGNALS_READ,
     SIM_SOCKET,
     SIM_BIND,
+    SIM_BIND_PATH,
     SIM_LISTEN,
     SIM_ACCEPT,
     SIM_CONNECT,
@@ -224,6 +234,7 @@ enum sim_call {
     SIM_OPEN_UPDATE,
     SIM_OPEN_DIRECTORY,
     SIM_LOCK,
+    SIM_LOCK_DIRECTORY,
     SIM_TRUNCATE,
     SIM_RENAME,
     SIM_PATH_INFO,

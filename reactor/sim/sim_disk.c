@@ -138,7 +138,19 @@ static int door_file_info(struct sys *sys, int fd, struct sys_file_info *info)
     *info = (struct sys_file_info){.kind = SYS_FILE_OTHER};
     if (descriptor->file)
         describe(sim, descriptor->file, info);
+    else if (descriptor->kind == SIM_KIND_FILE && !descriptor->is_fifo)
+        info->kind = SYS_FILE_REGULAR; /* that is read: it has the content, but no file */
     return 0;
+}
+
+/* Nobody else starts in this kernel. */
+static int door_lock_directory(struct sys *sys, const char *path)
+{
+    struct sim *sim = sim_of(sys);
+    struct sim_descriptor *descriptor;
+    (void)path; /* there is one directory */
+    int fault = sim_enter(sim, SIM_LOCK_DIRECTORY);
+    return fault < 0 ? fault : sim_descriptor_open(sim, SIM_KIND_DIRECTORY, &descriptor);
 }
 
 /* --- syncs --------------------------------------------------------------------------------- */
@@ -336,6 +348,7 @@ void sim_disk_install(struct sys *sys)
     sys->open_update = door_open_update;
     sys->open_directory = door_open_directory;
     sys->lock = door_lock;
+    sys->lock_directory = door_lock_directory;
     sys->truncate = door_truncate;
     sys->rename = door_rename;
     sys->path_info = door_path_info;

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +21,7 @@ static const struct {
     [SIM_SIGNALS_READ] = {"signals_read", {0}},
     [SIM_SOCKET] = {"socket", {EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT}},
     [SIM_BIND] = {"bind", {EADDRINUSE, EACCES, EADDRNOTAVAIL}},
+    [SIM_BIND_PATH] = {"bind_path", {EADDRINUSE, EACCES, EROFS}},
     [SIM_LISTEN] = {"listen", {EADDRINUSE}},
     [SIM_ACCEPT] = {"accept", {EMFILE, ECONNABORTED, ENFILE, ENOBUFS, ENOMEM}},
     [SIM_CONNECT] = {"connect", {ECONNREFUSED, ENETUNREACH, EADDRNOTAVAIL, ETIMEDOUT}},
@@ -44,6 +44,7 @@ static const struct {
     [SIM_OPEN_UPDATE] = {"open_update", {EMFILE, EACCES, ENOSPC, ENFILE, EROFS}},
     [SIM_OPEN_DIRECTORY] = {"open_directory", {EMFILE, EACCES, ENFILE}},
     [SIM_LOCK] = {"lock", {ENOLCK, EINTR}},
+    [SIM_LOCK_DIRECTORY] = {"lock_directory", {EMFILE, EBUSY, EACCES}},
     [SIM_TRUNCATE] = {"truncate", {EIO, EPERM}},
     [SIM_RENAME] = {"rename", {EACCES, ENOSPC, EROFS}},
     [SIM_PATH_INFO] = {"path_info", {EACCES, EIO}},
@@ -99,9 +100,33 @@ static unsigned rate_ppm(const struct sim *sim, enum sim_call call, int error)
     }
 }
 
+/* The name of an error, as strerrorname_np() of newer glibc has it; of those that are in use. */
+static const char *error_name(int error)
+{
+    static const struct {
+        int error;
+        const char *name;
+    } names[] = {
+#define NAME(error) {error, #error}
+        NAME(EACCES),      NAME(EADDRINUSE),  NAME(EADDRNOTAVAIL), NAME(EAFNOSUPPORT),
+        NAME(EAGAIN),      NAME(EBUSY),       NAME(ECONNABORTED),  NAME(ECONNREFUSED),
+        NAME(ECONNRESET),  NAME(EINVAL),      NAME(EIO),           NAME(EISDIR),
+        NAME(EMFILE),      NAME(ENETUNREACH), NAME(ENFILE),        NAME(ENOBUFS),
+        NAME(ENOENT),      NAME(ENOLCK),      NAME(EINTR),         NAME(ENOMEM),
+        NAME(ENOPROTOOPT), NAME(ENOSPC),      NAME(ENOSYS),        NAME(ENOTCONN),
+        NAME(EOPNOTSUPP),  NAME(EPERM),       NAME(EPIPE),         NAME(EPROTO),
+        NAME(EROFS),       NAME(ETIMEDOUT),
+#undef NAME
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (names[i].error == error)
+            return names[i].name;
+    return strerror(error);
+}
+
 static int fail(struct sim *sim, enum sim_call call, int error)
 {
-    snprintf(sim->failed, sizeof sim->failed, "%s: %s", kinds[call].name, strerrorname_np(error));
+    snprintf(sim->failed, sizeof sim->failed, "%s: %s", kinds[call].name, error_name(error));
     return -error;
 }
 

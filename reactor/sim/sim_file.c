@@ -44,6 +44,12 @@ void sim_write_file(struct sim *sim, const char *path, const char *text)
     sim_bytes_append(&file->content, text, strlen(text));
 }
 
+void sim_make_fifo(struct sim *sim, const char *path)
+{
+    sim_write_file(sim, path, "");
+    sim_file_find(sim, path)->kind = SYS_FILE_OTHER;
+}
+
 const char *sim_file_text(struct sim *sim, const char *path)
 {
     struct sim_file *file = sim_file_find(sim, path);
@@ -73,6 +79,7 @@ static int door_open_read(struct sys *sys, const char *path)
     if (file->kind == SYS_FILE_SOCKET)
         return -ENXIO;
     int fd = sim_descriptor_open(sim, SIM_KIND_FILE, &descriptor);
+    descriptor->is_fifo = file->kind == SYS_FILE_OTHER;
     sim_bytes_append(&descriptor->content, sim_bytes_text(&file->content), file->content.size);
     return fd;
 }

@@ -68,6 +68,7 @@ struct sim_descriptor {
     struct sim_socket *socket; /* of SIM_KIND_SOCKET; owned */
     struct sim_file *file; /* of SIM_KIND_FILE that is written; owned by sim->files */
     struct sim_bytes content; /* of SIM_KIND_FILE that is read: as it was when opened */
+    bool is_fifo; /* of the same */
     bool updates; /* of SIM_KIND_FILE: it is read and written */
     bool holds_lock; /* of SIM_KIND_FILE */
     int64_t due_ns; /* of SIM_KIND_SYNC: when the sync under way ends; 0: none is */
@@ -168,7 +169,11 @@ struct sim {
 
     uint64_t signals_awaited; /* bit n: signal n; 0: no descriptor for signals */
     uint64_t signals_pending;
+    uint64_t signals_ignored; /* bit n: signal n, from the start */
     struct sim_descriptor *signals;
+
+    const char *variable; /* of the environment, and its value; NULL: none is set */
+    const char *value;
 
     struct list sockets;
     struct list moving; /* sockets of which something is under way */

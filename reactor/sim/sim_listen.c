@@ -78,13 +78,8 @@ static int bind_port(struct sim_socket *socket)
     return 0;
 }
 
-static int door_bind(struct sys *sys, int fd, const struct sys_address *address)
+static int bind_to(struct sim_socket *socket, const struct sys_address *address)
 {
-    struct sim *sim = sim_of(sys);
-    struct sim_socket *socket = sim_socket_at(sim, fd, SIM_BIND);
-    int fault = sim_enter(sim, SIM_BIND);
-    if (fault < 0)
-        return fault;
     if (socket->state != SIM_NEW || address->any.sa_family != socket->family)
         return -EINVAL;
     struct sys_address before = socket->local;
@@ -96,6 +91,22 @@ static int door_bind(struct sys *sys, int fd, const struct sys_address *address)
     else
         socket->state = SIM_BOUND;
     return status;
+}
+
+static int door_bind(struct sys *sys, int fd, const struct sys_address *address)
+{
+    struct sim *sim = sim_of(sys);
+    struct sim_socket *socket = sim_socket_at(sim, fd, SIM_BIND);
+    int fault = sim_enter(sim, SIM_BIND);
+    return fault < 0 ? fault : bind_to(socket, address);
+}
+
+static int door_bind_path(struct sys *sys, int fd, const struct sys_address *address, mode_t mode)
+{
+    struct sim_socket *socket = sim_socket_at(sim_of(sys), fd, SIM_BIND_PATH);
+    (void)mode; /* everything here belongs to one user */
+    int fault = sim_enter(sim_of(sys), SIM_BIND_PATH);
+    return fault < 0 ? fault : bind_to(socket, address);
 }
 
 static int door_listen(struct sys *sys, int fd, int backlog)
@@ -186,6 +197,7 @@ void sim_listen_install(struct sys *sys)
 {
     sys->socket = door_socket;
     sys->bind = door_bind;
+    sys->bind_path = door_bind_path;
     sys->listen = door_listen;
     sys->accept = door_accept;
     sys->connect = door_connect;

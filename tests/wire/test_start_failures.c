@@ -1,15 +1,21 @@
 /* Starts that fail: one line with the cause, status 1, and nothing left behind. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -116,10 +122,15 @@ Test(start_failures, a_port_of_one_family_taken_fails_the_port_of_both)
 Test(start_failures, a_motd_that_is_missing_or_no_file)
 {
     char *missing = scratch_path("missing"), *directory = scratch_path("directory");
+    char *fifo = scratch_path("fifo");
 
     mkdir(directory, 0700);
     check_failed(chatd_run("-l", "127.0.0.1:0", "--motd", missing), missing, "No such file");
-    check_failed(chatd_run("-l", "127.0.0.1:0", "--motd", directory), directory, "directory");
+    check_failed(chatd_run("-l", "127.0.0.1:0", "--motd", directory), directory,
+                 "not a regular file");
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    check_failed(chatd_run("-l", "127.0.0.1:0", "--motd", fifo), fifo, "not a regular file");
+    free(fifo);
     free(missing);
     free(directory);
 }
@@ -188,7 +199,7 @@ Test(start_failures, every_listener_that_fails_is_named_in_the_order_of_the_opti
     snprintf(expected, sizeof expected,
              "chatd: --listen %s: address already in use; "
              "--listen unix:/nonexistent/chatd: no such host or directory; "
-             "--listen %s: there is a file of that name that is no socket\n",
+             "--listen %s: a file of that name is there and is not a socket\n",
              other->listening[0], file_listener);
     cr_assert_str_eq(run.err, expected);
     cr_assert_eq(run.status, 1);
@@ -311,6 +322,34 @@ Test(start_failures, a_file_that_is_no_socket_is_never_touched)
     free(path);
     free(link_listener);
     free(link_path);
+}
+
+/* Has the kernel refuse one socket option, as some containers and emulators do. */
+static void refuse_option(unsigned level, unsigned option)
+{
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 0, 5),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, level, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, option, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOPROTOOPT),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof program / sizeof *program, .filter = program};
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+Test(start_failures, tuning_that_the_kernel_refuses_is_a_warning_that_names_it)
+{
+    refuse_option(IPPROTO_TCP, TCP_NOTSENT_LOWAT);
+    struct server *server = server_start();
+    server_expect_log(server, 0, "warn ");
+    server_expect_log(server, 0, "the kernel refuses TCP_NOTSENT_LOWAT;");
+    client_guest(server);
+    server_stop(server);
 }
 
 Test(start_failures, a_path_too_long_for_a_socket_is_told)

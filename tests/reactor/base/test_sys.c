@@ -1,13 +1,20 @@
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netdb.h>
 #include <netinet/in.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -111,6 +118,43 @@ Test(sys, numeric_hosts_are_resolved_and_nonsense_is_not)
     cr_assert_eq(sys->resolve(sys, "1.2.3.4.5.6", 80, found, 4), -ENOENT);
 }
 
+/* Stands before the C library's: fails as some do, with nothing in errno, when the host says so. */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (strcmp(host, "system.error.example") == 0) {
+        errno = 0;
+        return EAI_SYSTEM;
+    }
+    return real(host, service, hints, found);
+}
+
+Test(sys, a_look_up_that_fails_without_a_reason_fails)
+{
+    struct sys *sys = sys_kernel();
+    struct sys_address found[4];
+    cr_assert_eq(sys->resolve(sys, "system.error.example", 80, found, 4), -EIO);
+}
+
+Test(sys, the_environment_is_the_process_own)
+{
+    struct sys *sys = sys_kernel();
+    cr_assert_eq(setenv("CHATD_TEST_SYS", "yes", 1), 0);
+    cr_assert_str_eq(sys->environment(sys, "CHATD_TEST_SYS"), "yes");
+    cr_assert_eq(unsetenv("CHATD_TEST_SYS"), 0);
+    cr_assert_null(sys->environment(sys, "CHATD_TEST_SYS"));
+}
+
+Test(sys, an_ignored_signal_is_known)
+{
+    struct sys *sys = sys_kernel();
+    cr_assert_not(sys->signal_ignored(sys, SIGHUP));
+    signal(SIGHUP, SIG_IGN);
+    cr_assert(sys->signal_ignored(sys, SIGHUP));
+}
+
 Test(sys, a_wait_is_never_too_short)
 {
     struct sys *sys = sys_kernel();
@@ -124,6 +168,64 @@ Test(sys, a_wait_is_never_too_short)
         cr_assert_geq(sys->monotonic_ns(sys) - start_ns, timeouts_ns[i]);
     }
     cr_assert_eq(sys->close(sys, poll), 0);
+}
+
+/* The least that a wait of `timeout_ns` took, of many: the machine may be busy, but not always. */
+static int64_t least_wait_ns(int64_t timeout_ns)
+{
+    struct sys *sys = sys_kernel();
+    struct sys_event event;
+    int64_t least_ns = TIME_NEVER;
+    int poll = sys->poll_open(sys);
+    for (int i = 0; i < 50; i++) {
+        int64_t start_ns = sys->monotonic_ns(sys);
+        cr_assert_eq(sys->poll_wait(sys, poll, &event, 1, timeout_ns), 0);
+        int64_t took_ns = sys->monotonic_ns(sys) - start_ns;
+        if (took_ns < least_ns)
+            least_ns = took_ns;
+    }
+    cr_assert_eq(sys->close(sys, poll), 0);
+    return least_ns;
+}
+
+Test(sys, a_wait_is_not_rounded_to_milliseconds)
+{
+    int64_t took_ns = least_wait_ns(200 * NS_PER_US);
+    cr_assert_geq(took_ns, 200 * NS_PER_US);
+    cr_assert_lt(took_ns, 900 * NS_PER_US, "%lld ns", (long long)took_ns);
+}
+
+/* Answers epoll_pwait2 with `error`, as an old kernel or a container's filter does. */
+static void refuse_precise_waits(unsigned error)
+{
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 441 /* epoll_pwait2 */, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = 4, .filter = program};
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+static void expect_coarse_waits(void)
+{
+    int64_t took_ns = least_wait_ns(200 * NS_PER_US);
+    cr_assert_geq(took_ns, 900 * NS_PER_US, "the filter has no effect");
+    cr_assert_lt(took_ns, 2 * NS_PER_MS);
+}
+
+Test(sys, an_old_kernel_waits_in_milliseconds)
+{
+    refuse_precise_waits(ENOSYS);
+    expect_coarse_waits();
+}
+
+Test(sys, so_does_one_whose_calls_are_filtered)
+{
+    refuse_precise_waits(EPERM);
+    expect_coarse_waits();
 }
 
 static void ignore(int signal_number)
@@ -184,32 +286,37 @@ Test(sys, files_are_written_read_judged_and_removed)
     char path[64];
     char link_path[64];
     char text[16];
-    struct sys_file_info info;
+    struct sys_file_info file;
+    struct sys_file_info opened;
     cr_assert_not_null(mkdtemp(directory));
     snprintf(path, sizeof path, "%s/motd", directory);
     snprintf(link_path, sizeof link_path, "%s/link", directory);
 
-    cr_assert_eq(sys->path_info(sys, path, &info), 0);
-    cr_assert_eq(info.kind, SYS_FILE_NONE);
+    cr_assert_eq(sys->path_info(sys, path, &file), 0);
+    cr_assert_eq(file.kind, SYS_FILE_NONE);
     cr_assert_eq(sys->open_read(sys, path), -ENOENT);
     int fd = sys->open_write(sys, path);
     cr_assert_geq(fd, 0);
     cr_assert_eq(sys->write(sys, fd, "hello", 5), 5);
     cr_assert_eq(sys->close(sys, fd), 0);
-    struct stat file;
-    cr_assert_eq(stat(path, &file), 0);
-    cr_assert_eq(file.st_mode & 0777, 0600);
+    struct stat status;
+    cr_assert_eq(stat(path, &status), 0);
+    cr_assert_eq(status.st_mode & 0777, 0600);
     fd = sys->open_read(sys, path);
+    cr_assert_eq(sys->file_info(sys, fd, &opened), 0);
+    cr_assert_eq(opened.kind, SYS_FILE_REGULAR);
     cr_assert_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
     cr_assert_eq(sys->read(sys, fd, text, sizeof text), 5);
     cr_assert_arr_eq(text, "hello", 5);
     cr_assert_eq(sys->read(sys, fd, text, sizeof text), 0);
     cr_assert_eq(sys->close(sys, fd), 0);
-    cr_assert_eq(sys->path_info(sys, path, &info), 0);
-    cr_assert_eq(info.kind, SYS_FILE_REGULAR);
+    cr_assert_eq(sys->path_info(sys, path, &file), 0);
+    cr_assert_eq(file.kind, SYS_FILE_REGULAR);
+    cr_assert_eq(file.inode, opened.inode);
+    cr_assert_eq(file.device, opened.device);
     cr_assert_eq(symlink(path, link_path), 0);
-    cr_assert_eq(sys->path_info(sys, link_path, &info), 0);
-    cr_assert_eq(info.kind, SYS_FILE_OTHER);
+    cr_assert_eq(sys->path_info(sys, link_path, &file), 0);
+    cr_assert_eq(file.kind, SYS_FILE_OTHER);
     cr_assert_eq(sys->unlink(sys, link_path), 0);
     cr_assert_eq(sys->unlink(sys, path), 0);
     cr_assert_eq(sys->unlink(sys, path), -ENOENT);
@@ -225,10 +332,62 @@ Test(sys, a_fifo_does_not_stop_who_opens_it)
     snprintf(path, sizeof path, "%s/fifo", directory);
     cr_assert_eq(mkfifo(path, 0600), 0);
     int fd = sys->open_read(sys, path);
+    struct sys_file_info file;
     cr_assert_geq(fd, 0);
+    cr_assert_eq(sys->file_info(sys, fd, &file), 0);
+    cr_assert_eq(file.kind, SYS_FILE_OTHER);
     sys->close(sys, fd);
     cr_assert_eq(sys->unlink(sys, path), 0);
     rmdir(directory);
+}
+
+Test(sys, a_socket_file_has_the_mode_that_was_asked_for_whatever_the_umask)
+{
+    struct sys *sys = sys_kernel();
+    char directory[] = "/tmp/test_sys.XXXXXX";
+    char path[64];
+    struct sys_address address;
+    struct stat status;
+    cr_assert_not_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/socket", directory);
+    cr_assert_eq(sys_address_local(&address, path), 0);
+    static const mode_t modes[] = {0666, 0600};
+    mode_t mask = umask(027);
+    for (int i = 0; i < 2; i++) {
+        int fd = sys->socket(sys, AF_UNIX);
+        cr_assert_eq(sys->bind_path(sys, fd, &address, modes[i]), 0);
+        cr_assert_eq(stat(path, &status), 0);
+        cr_assert_eq(status.st_mode & 0777, modes[i]);
+        cr_assert_eq(sys->close(sys, fd), 0);
+        cr_assert_eq(sys->unlink(sys, path), 0);
+    }
+    cr_assert_eq(umask(mask), 027);
+    rmdir(directory);
+}
+
+Test(sys, a_directory_has_one_holder_of_its_lock)
+{
+    struct sys *sys = sys_kernel();
+    char directory[] = "/tmp/test_sys.XXXXXX";
+    char path[64];
+    cr_assert_not_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/socket", directory);
+    int fd = sys->lock_directory(sys, path);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    cr_assert_eq(sys->lock_directory(sys, path), -EBUSY, "it doesn't wait for ever");
+    cr_assert_eq(sys->close(sys, fd), 0);
+    fd = sys->lock_directory(sys, path);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(sys->close(sys, fd), 0);
+    rmdir(directory);
+    cr_assert_eq(sys->lock_directory(sys, path), -ENOENT);
+    fd = sys->lock_directory(sys, "without_a_slash");
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(sys->close(sys, fd), 0);
+    fd = sys->lock_directory(sys, "/at_the_root");
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(sys->close(sys, fd), 0);
 }
 
 Test(sys, the_descriptor_limit_is_raised_to_the_hard_one)

@@ -88,9 +88,16 @@ Test(debug, a_new_loop_follows_the_environment)
 
     cr_assert_eq(setenv("REACTOR_DEBUG", "1", 1), 0);
     cr_assert_eq(loop_init(&other, sim_door(sim)), 0);
+    cr_assert_not(other.debug.enabled, "a simulation looks past its door");
+    loop_release(&other);
+    cr_assert_eq(loop_init(&other, sys_kernel()), 0);
     cr_assert(other.debug.enabled);
     loop_release(&other);
     cr_assert_eq(unsetenv("REACTOR_DEBUG"), 0);
+    sim_set_environment(sim, "REACTOR_DEBUG", "1");
+    cr_assert_eq(loop_init(&other, sim_door(sim)), 0);
+    cr_assert(other.debug.enabled);
+    loop_release(&other);
 }
 
 Test(debug, only_what_takes_longer_than_the_threshold_is_slow)

@@ -398,6 +398,24 @@ Test(listener_open, options_are_set_once_and_inherited)
     listener_close(&listener);
 }
 
+Test(listener_open, tuning_that_is_refused_is_named_and_the_rest_is_set)
+{
+    static const int first_and_last[] = {-ENOPROTOOPT, 0, 0, 0, 0, 0, 0, -EPERM};
+    static const int all[] = {-EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM};
+    sim_answer(sim, SIM_SET_OPTION, first_and_last, 8);
+    cr_assert_eq(listen_at(address_of("127.0.0.1", 7777)), 0);
+    cr_assert_str_eq(listener.refused_options, "SO_REUSEADDR, TCP_NOTSENT_LOWAT");
+    cr_assert_eq(option(listener.descriptor.fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    listener_close(&listener);
+    sim_answer(sim, SIM_SET_OPTION, all, 8);
+    cr_assert_eq(listen_at(address_of("127.0.0.1", 7777)), 0);
+    cr_assert(strstr(listener.refused_options, "TCP_NODELAY, TCP_NOTSENT_LOWAT"));
+    listener_close(&listener);
+    cr_assert_eq(listen_at(address_of("127.0.0.1", 7777)), 0);
+    cr_assert_str_empty(listener.refused_options);
+    listener_close(&listener);
+}
+
 Test(listener_open, each_family_has_its_own_socket)
 {
     struct listener other;
@@ -422,143 +440,4 @@ Test(listener_open, a_closed_one_may_be_closed_again)
     cr_assert_eq(listen_at(address_of("127.0.0.1", 7777)), 0);
     listener_close(&listener);
     listener_close(&listener);
-}
-
-/* --- unix paths --- */
-
-static enum sys_file_kind kind_at_path(void)
-{
-    struct sys_file_info info;
-    cr_assert_eq(loop.sys->path_info(loop.sys, PATH, &info), 0);
-    return info.kind;
-}
-
-/* What a server leaves behind that has died. */
-static void leave_a_stale_socket(void)
-{
-    struct sys *sys = loop.sys;
-    struct sys_address address;
-    int fd = sys->socket(sys, AF_UNIX);
-    cr_assert_eq(sys_address_local(&address, PATH), 0);
-    cr_assert_eq(sys->bind(sys, fd, &address), 0);
-    cr_assert_eq(sys->listen(sys, fd, 1), 0);
-    cr_assert_eq(sys->close(sys, fd), 0);
-    cr_assert_eq(kind_at_path(), SYS_FILE_SOCKET);
-}
-
-Test(listener_open, a_unix_path_is_removed_when_it_closes)
-{
-    cr_assert_eq(listen_at_path(), 0);
-    cr_assert_eq(kind_at_path(), SYS_FILE_SOCKET);
-    listener_close(&listener);
-    cr_assert_eq(kind_at_path(), SYS_FILE_NONE);
-}
-
-Test(listener_open, a_socket_of_a_dead_server_is_replaced)
-{
-    leave_a_stale_socket();
-    cr_assert_eq(listen_at_path(), 0);
-    cr_assert(sim_connect(sim, "unix:" PATH));
-    listener_close(&listener);
-}
-
-Test(listener_open, a_file_that_is_no_socket_is_never_touched)
-{
-    sim_write_file(sim, PATH, "precious");
-    cr_assert_eq(listen_at_path(), -EEXIST);
-    cr_assert_str_eq(sim_file_text(sim, PATH), "precious");
-}
-
-Test(listener_open, a_server_that_answers_keeps_its_path)
-{
-    struct listener other;
-    struct sys_address address;
-    cr_assert_eq(listen_at_path(), 0);
-    cr_assert_eq(sys_address_local(&address, PATH), 0);
-    cr_assert_eq(listener_open(&other, &loop, &address), -EADDRINUSE);
-    cr_assert_eq(kind_at_path(), SYS_FILE_SOCKET);
-    cr_assert(sim_connect(sim, "unix:" PATH), "the first goes on");
-    listener_close(&listener);
-}
-
-Test(listener_open, an_address_in_use_is_said_so)
-{
-    struct listener other;
-    struct sys_address address = address_of("127.0.0.1", 7777);
-    cr_assert_eq(listen_at(address), 0);
-    cr_assert_eq(listener_open(&other, &loop, &address), -EADDRINUSE);
-    listener_close(&other); /* harmless */
-    listener_close(&listener);
-}
-
-/* --- every step fails in turn --- */
-
-/* Opens while the `nth` call fails; true where one did, and then nothing may be left of it. */
-static bool open_failing(struct sys_address address, uint64_t nth, unsigned which)
-{
-    bool local = address.any.sa_family == AF_UNIX;
-    if (local)
-        leave_a_stale_socket();
-    int descriptors = sim_open_descriptors(sim);
-    size_t watched = loop.descriptor_count;
-    sim_fail_nth(sim, nth, which);
-    int rc = listen_at(address);
-    char failed[64] = "";
-    if (sim_failed_call(sim))
-        (void)snprintf(failed, sizeof(failed), "%s", sim_failed_call(sim));
-    sim_fail_nth(sim, 0, 0);
-    if (rc == 0) {
-        listener_close(&listener);
-        cr_assert(!*failed || strcmp(failed, "connect: ECONNREFUSED") == 0, "%s", failed);
-    }
-    cr_assert_eq(sim_open_descriptors(sim), descriptors, "after %s", failed);
-    cr_assert_eq(loop.descriptor_count, watched, "after %s", failed);
-    if (local && kind_at_path() != SYS_FILE_NONE) {
-        cr_assert_lt(rc, 0);
-        cr_assert_eq(loop.sys->unlink(loop.sys, PATH), 0);
-    }
-    return *failed;
-}
-
-static unsigned fail_each_step(struct sys_address address)
-{
-    unsigned failures = 0;
-    bool more = true;
-    for (uint64_t nth = 1; more; nth++) {
-        more = false;
-        for (unsigned which = 0; open_failing(address, nth, which); which++) {
-            more = true;
-            failures++;
-        }
-    }
-    return failures;
-}
-
-Test(listener_open, a_step_that_fails_leaves_nothing_behind)
-{
-    struct sys_address local;
-    cr_assert_eq(sys_address_local(&local, PATH), 0);
-    cr_assert_geq(fail_each_step(address_of("127.0.0.1", 7777)), 30);
-    cr_assert_geq(fail_each_step(address_of("::1", 7777)), 32);
-    cr_assert_geq(fail_each_step(local), 20);
-}
-
-/* The path that a failed start has made itself is gone, whatever was there before. */
-Test(listener_open, a_start_that_fails_behind_the_bind_removes_the_path)
-{
-    struct sys_address local;
-    cr_assert_eq(sys_address_local(&local, PATH), 0);
-    unsigned removed = 0;
-    for (uint64_t nth = 1; nth < 12; nth++) {
-        uint64_t bound = sim_count(sim, SIM_LISTEN);
-        sim_fail_nth(sim, nth, 0);
-        if (listen_at(local) == 0) {
-            listener_close(&listener);
-            continue;
-        }
-        removed += sim_count(sim, SIM_LISTEN) > bound;
-        sim_fail_nth(sim, 0, 0);
-        cr_assert_eq(kind_at_path(), SYS_FILE_NONE);
-    }
-    cr_assert_geq(removed, 4, "listen, local_address, spare, watch");
 }

@@ -81,16 +81,16 @@ static void local(struct probe *probe)
     struct sys_address peer;
     char path[64];
     char text[SYS_ADDRESS_TEXT];
-    struct sys_file_info info;
+    struct sys_file_info file;
     uid_t uid = 4711;
     snprintf(path, sizeof path, "/tmp/test_both_sys.%d.%d", (int)getpid(), run++);
     cr_assert_eq(sys_address_local(&address, path), 0);
     int client = sys->socket(sys, AF_UNIX);
     int listener = sys->socket(sys, AF_UNIX);
     probe_note_result(probe, "nothing", sys->connect(sys, client, &address));
-    probe_note_result(probe, "bind", sys->bind(sys, listener, &address));
-    probe_note_result(probe, "kind", sys->path_info(sys, path, &info));
-    probe_note_result(probe, "socket", info.kind == SYS_FILE_SOCKET);
+    probe_note_result(probe, "bind", sys->bind_path(sys, listener, &address, 0640));
+    probe_note_result(probe, "file", sys->path_info(sys, path, &file));
+    probe_note_result(probe, "socket", file.kind == SYS_FILE_SOCKET);
     probe_note_result(probe, "nobody", sys->connect(sys, client, &address));
     probe_note_result(probe, "listen", sys->listen(sys, listener, 4));
     probe_note_result(probe, "connect", sys->connect(sys, client, &address));
@@ -114,7 +114,7 @@ static void local(struct probe *probe)
 
 Test(both_sys_calls, unix_sockets_live_under_a_path)
 {
-    probe_expect(local, "nothing=No such file or directory bind=0 kind=0 socket=1 "
+    probe_expect(local, "nothing=No such file or directory bind=0 file=0 socket=1 "
                         "nobody=Connection refused listen=0 connect=0 taken=Address already in use "
                         "from 'unix:' at its path user=0 mine=1 send=2 quiet heard 'hi' unlink=0 "
                         "gone=No such file or directory read=No such file or directory ");

@@ -529,7 +529,7 @@ Test(sim, files_are_read_written_and_removed)
 {
     struct sim *sim = sim_create(NULL);
     struct sys *sys = sim_door(sim);
-    struct sys_file_info info;
+    struct sys_file_info file;
     char text[8];
     cr_assert_eq(sys->open_read(sys, "/etc/motd"), -ENOENT);
     sim_write_file(sim, "/etc/motd", "hello");
@@ -549,10 +549,10 @@ Test(sim, files_are_read_written_and_removed)
     cr_assert_eq(sys->unlink(sys, "/tmp/trace"), 0);
     cr_assert_eq(sys->write(sys, fd, "three", 5), 5);
     cr_assert_null(sim_file_text(sim, "/tmp/trace"));
-    cr_assert_eq(sys->path_info(sys, "/tmp/trace", &info), 0);
-    cr_assert_eq(info.kind, SYS_FILE_NONE);
-    cr_assert_eq(sys->path_info(sys, "/etc/motd", &info), 0);
-    cr_assert_eq(info.kind, SYS_FILE_REGULAR);
+    cr_assert_eq(sys->path_info(sys, "/tmp/trace", &file), 0);
+    cr_assert_eq(file.kind, SYS_FILE_NONE);
+    cr_assert_eq(sys->path_info(sys, "/etc/motd", &file), 0);
+    cr_assert_eq(file.kind, SYS_FILE_REGULAR);
     cr_assert_eq(sys->write(sys, 1, "ready\n", 6), 6);
     cr_assert_str_eq(sim_output(sim, 1), "ready\n");
     cr_assert_str_eq(sim_output(sim, 2), "");
