@@ -142,7 +142,7 @@ static void reload_motd(struct server *server)
     }
     int rc = motd_load(&server->chat, path);
     if (rc < 0)
-        log_write(log, LOG_LEVEL_WARN, "--motd %s was not read again: %s", path, strerror(-rc));
+        log_write(log, LOG_LEVEL_WARN, "--motd %s was not read again: %s", path, motd_cause(rc));
     else
         log_write(log, LOG_LEVEL_INFO, "--motd %s was read again", path);
 }
@@ -196,12 +196,30 @@ static void end_or_cut(struct server *server, int number)
     cut(server);
 }
 
+/* A terminal that is closed sends HUP to those who were started on it, and means the end. After
+ * that, /dev/tty leads nowhere: ENXIO, tty(4). */
+static int look_for_terminal(struct sys *sys)
+{
+    int fd = sys->open_read(sys, "/dev/tty");
+    if (fd >= 0)
+        (void)sys->close(sys, fd); /* it was only a question */
+    return fd;
+}
+
+static bool terminal_is_gone(const struct server *server)
+{
+    return server->had_terminal && look_for_terminal(server->chat.loop->sys) == -ENXIO;
+}
+
 static void on_signal(struct signals *signals, int number)
 {
     struct server *server = container_of(signals, struct server, signals);
     switch (number) {
     case SIGHUP:
-        reload_motd(server);
+        if (terminal_is_gone(server))
+            end_or_cut(server, number);
+        else
+            reload_motd(server);
         break;
     case SIGUSR1:
         server_dump(server);
@@ -217,7 +235,9 @@ static void on_signal(struct signals *signals, int number)
 
 int server_open_signals(struct server *server)
 {
+    struct sys *sys = server->chat.loop->sys;
     sigset_t set;
+    server->had_terminal = !sys->signal_ignored(sys, SIGHUP) && look_for_terminal(sys) >= 0;
     (void)sigemptyset(&set); /* these can't fail for signals that exist */
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);

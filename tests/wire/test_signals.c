@@ -1,9 +1,13 @@
 /* What the server does when it is told something by kill(1). */
+#define _GNU_SOURCE 1
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/support/client.h"
 
@@ -127,6 +131,73 @@ Test(signals, hup_with_the_motd_gone_keeps_the_server_and_the_text)
     cr_assert(newcomer_sees(server, "* first edition"));
     expect_unharmed(server, ann);
     free(motd);
+}
+
+Test(signals, hup_with_a_fifo_in_the_motds_place_keeps_the_text)
+{
+    char *motd = scratch_write("motd", "first edition\n");
+    struct server *server = server_start("--motd", motd);
+    struct client *ann = client_guest(server);
+    size_t logged = strlen(server_log(server));
+
+    remove(motd);
+    cr_assert_eq(mkfifo(motd, 0600), 0);
+    server_signal(server, SIGHUP);
+    server_expect_log(server, logged, "not a regular file");
+    cr_assert(newcomer_sees(server, "* first edition"));
+    expect_unharmed(server, ann);
+    free(motd);
+}
+
+static void catch_nothing(int number)
+{
+    (void)number;
+}
+
+/* Makes this process the leader of a session on a new terminal and starts a server there. Returns
+ * the terminal's other end. */
+static int start_on_a_terminal(struct server **server, bool ignoring_hup)
+{
+    /* Criterion makes each test the leader of a session of its own already. */
+    cr_assert(getsid(0) == getpid() || setsid() >= 0);
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    cr_assert(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    int slave = open(ptsname(terminal), O_RDWR | O_CLOEXEC); /* becomes the session's terminal */
+    cr_assert_geq(slave, 0);
+    signal(SIGHUP, SIG_IGN); /* the test itself lives on */
+    if (!ignoring_hup)
+        signal(SIGHUP, catch_nothing); /* which a program that is started doesn't inherit */
+    *server = server_start();
+    close(slave);
+    return terminal;
+}
+
+Test(signals, hup_is_the_end_once_the_terminal_is_gone)
+{
+    struct server *server;
+    int terminal = start_on_a_terminal(&server, false);
+    struct client *ann = client_guest(server);
+
+    server_signal(server, SIGHUP);
+    server_expect_log(server, 0, "no --motd");
+    expect_quiet(ann);
+    close(terminal); /* hangs up: the kernel sends HUP to the session's leader only */
+    server_signal(server, SIGHUP);
+    expect(ann, "* server is shutting down");
+    cr_assert_eq(server_wait(server), 0);
+    server_stop(server);
+}
+
+Test(signals, hup_is_no_end_for_a_server_that_was_told_to_ignore_it)
+{
+    struct server *server;
+    int terminal = start_on_a_terminal(&server, true);
+    struct client *ann = client_guest(server);
+
+    close(terminal);
+    server_signal(server, SIGHUP);
+    server_expect_log(server, 0, "no --motd");
+    expect_unharmed(server, ann);
 }
 
 Test(signals, hup_without_motd_does_no_harm)
