@@ -35,9 +35,8 @@ static const char *read_name(const struct option *option, void *target, const ch
     struct config *config = target;
     char clean[CONFIG_NAME_MAX * TEXT_CLEAN_GROWTH];
     const size_t length = strlen(value);
-    const char *words = value;
 
-    if (length > CONFIG_NAME_MAX || strchr(value, '\t') || text_trim(&words, length) == 0)
+    if (length > CONFIG_NAME_MAX || !text_visible(value, length))
         return option->accepted;
     if (text_clean(clean, value, length) != length || memcmp(clean, value, length) != 0)
         return option->accepted;

@@ -41,16 +41,7 @@ bool log_enabled(const struct log *log, enum log_level level)
  * at most; returns what it takes. */
 static size_t cut(size_t limit, char *text, size_t length)
 {
-    const size_t most = limit - strlen(ellipsis);
-    size_t kept = 0;
-    uint32_t unused;
-
-    while (kept < length) {
-        size_t character = text_decode(text + kept, length - kept, &unused);
-        if (kept + character > most)
-            break;
-        kept += character;
-    }
+    size_t kept = text_cut(text, length, limit - strlen(ellipsis));
     memcpy(text + kept, ellipsis, strlen(ellipsis));
     return kept + strlen(ellipsis);
 }

@@ -28,15 +28,7 @@ static const char *quote(char text[static QUOTE_TEXT], const char *value)
 {
     char clean[QUOTE_BYTES * TEXT_CLEAN_GROWTH];
     const size_t length = strlen(value);
-    size_t kept = 0;
-    uint32_t unused;
-
-    while (kept < length) {
-        size_t character = text_decode(value + kept, length - kept, &unused);
-        if (kept + character > QUOTE_BYTES)
-            break;
-        kept += character;
-    }
+    const size_t kept = text_cut(value, length, QUOTE_BYTES);
     snprintf(text, QUOTE_TEXT, "'%.*s%s'", (int)text_clean(clean, value, kept), clean,
              kept < length ? "..." : "");
     return text;

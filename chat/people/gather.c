@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chat/text/text.h"
+
 #define FIRST_CAPACITY 8
 
 /* Those who left for one reason. */
@@ -128,13 +130,7 @@ struct line {
 /* Adds what fits, whole characters only. */
 static void add(struct line *line, const char *text)
 {
-    size_t length = strlen(text);
-    size_t room = line->size - line->length;
-    if (length > room) {
-        length = room;
-        while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
-            length--;
-    }
+    size_t length = text_cut(text, strlen(text), line->size - line->length);
     memcpy(line->text + line->length, text, length);
     line->length += length;
 }

@@ -240,17 +240,11 @@ bool answer_history(struct client *client, const struct room *room, uint32_t lin
 
 /* The message of the day */
 
-/* The bytes of the line at `text` that are shown at once: all of it, or as many whole characters as
- * the scratch holds once they are cleaned; the rest then comes on a line of its own. */
+/* The bytes of the line at `text` that are shown at once: all of it, or as much as the scratch
+ * holds once it is cleaned; the rest then comes on a line of its own. */
 static size_t motd_piece(const struct chat *chat, const char *text, size_t length)
 {
-    size_t most = (chat->output_size - CHAT_LINE_EXTRA / 2) / TEXT_CLEAN_GROWTH;
-    if (length <= most)
-        return length;
-    for (size_t piece = most; piece > most - 4; piece--)
-        if (((unsigned char)text[piece] & 0xC0) != 0x80) /* a character begins here */
-            return piece;
-    return most; /* this is no UTF-8 */
+    return text_cut(text, length, (chat->output_size - CHAT_LINE_EXTRA / 2) / TEXT_CLEAN_GROWTH);
 }
 
 static bool compose_motd(struct answer *answer, struct client *client)

@@ -42,13 +42,7 @@ void call_out_of_memory(const struct call *call)
 
 int word_shown(struct word word)
 {
-    size_t length = word.length;
-    if (length > WORD_SHOWN_MAX) {
-        length = WORD_SHOWN_MAX;
-        while (length > 0 && ((unsigned char)word.text[length] & 0xC0) == 0x80)
-            length--;
-    }
-    return (int)length;
+    return (int)text_cut(word.text, word.length, WORD_SHOWN_MAX);
 }
 
 bool word_is(struct word word, const char *text)
@@ -60,8 +54,7 @@ struct word word_take(struct word *line)
 {
     line->length = text_trim(&line->text, line->length);
     struct word word = {.text = line->text};
-    while (word.length < line->length && word.text[word.length] != ' ' &&
-           word.text[word.length] != '\t')
+    while (word.length < line->length && word.text[word.length] != ' ')
         word.length++;
     line->text += word.length;
     line->length -= word.length;
@@ -84,6 +77,12 @@ static bool is_text(struct word spelling)
     return strncmp(name, "TEXT", strlen("TEXT")) == 0;
 }
 
+/* True if the word was given and nobody could see it. */
+static bool is_blank(struct word word)
+{
+    return word.text && !text_visible(word.text, word.length);
+}
+
 /* `! Too many words: "b c". Usage: ...`. Words of a command that takes a key may be a key. */
 static void refuse_rest(const struct call *call, struct word rest)
 {
@@ -102,6 +101,10 @@ bool call_parse(struct call *call, struct word line)
         call->words[i] = is_text(spelling) ? take_rest(&line) : word_take(&line);
         if (!call->words[i].text && spelling.text[0] != '[') {
             call_refuse_usage(call, "%.*s is missing", (int)spelling.length, spelling.text);
+            return false;
+        }
+        if (is_text(spelling) && is_blank(call->words[i])) {
+            call_refuse(call, "Nothing in that text can be seen.");
             return false;
         }
     }

@@ -144,7 +144,7 @@ static void speak(const struct call *call, struct word text)
 static void run_command(struct call *call, struct word line)
 {
     struct word name = line;
-    if (line.length > 0 && line.text[0] != ' ' && line.text[0] != '\t')
+    if (line.length > 0 && line.text[0] != ' ')
         name = word_take(&line);
     else
         name.length = 0;
@@ -156,8 +156,7 @@ static void run_command(struct call *call, struct word line)
 void command_run(struct client *client, const char *line, size_t length)
 {
     struct call call = {.client = client};
-    const char *text = line;
-    if (text_trim(&text, length) == 0)
+    if (!text_visible(line, length))
         return;
     if (line[0] != '/')
         speak(&call, (struct word){.text = line, .length = length});

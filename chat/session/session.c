@@ -75,10 +75,20 @@ static struct input_line resume_line(struct session *self)
     return line;
 }
 
+static void refuse_long_line(struct session *self, size_t max_bytes)
+{
+    client_refuse(&self->client, "That line is over %zu bytes and was not sent.", max_bytes);
+}
+
+/* Each byte that is not UTF-8 becomes three once it is cleaned: a line may become too long here. */
 static void run_line(struct session *self, const struct input_line *line)
 {
     char *clean = chat_of(self)->clean;
     size_t length = text_clean(clean, line->bytes, line->length);
+    if (length > line->max_bytes) {
+        refuse_long_line(self, line->max_bytes);
+        return;
+    }
     clean[length] = '\0';
     command_run(&self->client, clean, length);
 }
@@ -115,7 +125,7 @@ static void carry_out(struct session *self, enum input_event event, const struct
         run_line(self, line);
         break;
     case INPUT_TOO_LONG:
-        client_refuse(client, "That line is over %zu bytes and was not sent.", line->max_bytes);
+        refuse_long_line(self, line->max_bytes);
         break;
     case INPUT_ARE_YOU_THERE:
         client_tell(client, "yes, %s is here", chat_of(self)->config->name);
@@ -126,8 +136,12 @@ static void carry_out(struct session *self, enum input_event event, const struct
     case INPUT_END:
         self->client.end = CLIENT_QUIT;
         break;
+    case INPUT_FOREIGN:
+        client_refuse(client, "This is a chat server without HTTP or TLS: use telnet or nc.");
+        self->client.end = CLIENT_QUIT;
+        break;
     case INPUT_ANSWER:
-    case INPUT_SKIPPED:
+    case INPUT_BYTES:
     case INPUT_MORE:
         break;
     }
@@ -146,7 +160,7 @@ static bool take_event(struct session *self)
     struct input_raw raw = {.bytes = (const uint8_t *)bytes, .size = size};
     enum input_event event = input_pull(&reading->input, &line, &raw);
     stream_consume(stream, size - raw.size);
-    if (event != INPUT_LINE && line.length > 0)
+    if (event != INPUT_LINE && event != INPUT_FOREIGN && line.length > 0)
         keep_partial(self, &line);
     if (event == INPUT_MORE)
         return false;
@@ -159,10 +173,9 @@ static bool take_event(struct session *self)
 static void take_last_line(struct session *self)
 {
     struct input_line line = resume_line(self);
-    tell_how_to_leave(self);
-    if (input_finish(&self->reading.input, &line))
-        run_line(self, &line);
-    else
+    enum input_event event = input_finish(&self->reading.input, &line);
+    carry_out(self, event, &line);
+    if (event == INPUT_MORE)
         self->client.end = CLIENT_CLOSED;
 }
 

@@ -3,6 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "chat/text/escape.h"
+
+/* Decoding. */
+
 /* What a first byte says of its character. */
 struct lead {
     uint8_t size; /* bytes of the character; 0: nothing begins with this byte */
@@ -42,30 +46,120 @@ size_t text_decode(const char *text, size_t length, uint32_t *code_point)
     return lead.size;
 }
 
-static bool is_dropped(uint32_t code_point)
+/* Classes of characters. */
+
+struct range {
+    uint32_t first;
+    uint32_t last;
+};
+
+/* What never reaches another terminal: control characters, and Unicode's category Cf (format) but
+ * for the visible signs in it (U+0600-0605, 06DD, 070F, 0890-0891, 08E2, 110BD, 110CD), and the
+ * unassigned among the tags. From UnicodeData.txt of Unicode 15.1. */
+static const struct range dropped[] = {
+    {0x0000, 0x001F},   {0x007F, 0x009F},   {0x00AD, 0x00AD},   {0x061C, 0x061C},
+    {0x180E, 0x180E},   {0x200B, 0x200F},   {0x202A, 0x202E},   {0x2060, 0x2064},
+    {0x2066, 0x206F},   {0xFEFF, 0xFEFF},   {0xFFF9, 0xFFFB},   {0x13430, 0x1343F},
+    {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE007F},
+};
+
+/* What may be said, but shows nothing by itself: blanks of any kind (category Zs), the rest of
+ * Default_Ignorable_Code_Point (DerivedCoreProperties.txt of Unicode 15.1), and the three whose
+ * glyph is empty (U+2800, U+16FE4, U+1D159). */
+static const struct range blank[] = {
+    {0x0020, 0x0020},   {0x00A0, 0x00A0}, {0x034F, 0x034F}, {0x115F, 0x1160},   {0x1680, 0x1680},
+    {0x17B4, 0x17B5},   {0x180B, 0x180D}, {0x180F, 0x180F}, {0x2000, 0x200A},   {0x202F, 0x202F},
+    {0x205F, 0x205F},   {0x2065, 0x2065}, {0x2800, 0x2800}, {0x3000, 0x3000},   {0x3164, 0x3164},
+    {0xFE00, 0xFE0F},   {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFF8}, {0x16FE4, 0x16FE4}, {0x1D159, 0x1D159},
+    {0xE0080, 0xE0FFF},
+};
+
+static bool is_in(const struct range *ranges, size_t count, uint32_t code_point)
 {
-    switch (code_point) {
-    case '\t':
-        return false;
-    case 0x00 ... 0x08: /* C0 */
-    case 0x0A ... 0x1F:
-    case 0x7F ... 0x9F: /* DEL and C1 */
-    case 0x202A ... 0x202E: /* embeddings and overrides */
-    case 0x2066 ... 0x2069: /* isolates */
-        return true;
-    default:
-        return false;
+    size_t low = 0;
+
+    while (low < count) {
+        size_t middle = (low + count) / 2;
+        if (code_point > ranges[middle].last)
+            low = middle + 1;
+        else if (code_point < ranges[middle].first)
+            count = middle;
+        else
+            return true;
     }
+    return false;
 }
 
-static bool is_separator(uint32_t code_point)
+#define IS_IN(ranges, code_point) is_in(ranges, sizeof(ranges) / sizeof(ranges)[0], code_point)
+
+static bool is_visible(uint32_t code_point)
 {
-    return code_point == 0x2028 || code_point == 0x2029;
+    return !IS_IN(blank, code_point) && !IS_IN(dropped, code_point);
 }
 
-static bool is_printable_ascii(char byte)
+static bool is_joiner(uint32_t code_point)
 {
-    return byte >= ' ' && byte <= '~';
+    return code_point == 0x200C || code_point == 0x200D;
+}
+
+/* A variation selector is part of the character before it. */
+static bool is_selector(uint32_t code_point)
+{
+    return (code_point >= 0xFE00 && code_point <= 0xFE0F) ||
+           (code_point >= 0xE0100 && code_point <= 0xE01EF);
+}
+
+/* Cleaning. */
+
+struct cleaning {
+    char *out;
+    size_t used;
+    bool after_visible; /* the last character written can be seen */
+    uint32_t joiner; /* one that stays if the next character can be seen; 0: none */
+};
+
+static void put_code_point(struct cleaning *cleaning, uint32_t code_point)
+{
+    static const uint8_t marks[] = {0, 0, 0xC0, 0xE0, 0xF0}; /* of a first byte, by size */
+    size_t size = code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+    char *bytes = cleaning->out + cleaning->used;
+
+    for (size_t i = size - 1; i > 0; i--, code_point >>= 6)
+        bytes[i] = (char)(0x80 | (code_point & 0x3F));
+    bytes[0] = (char)(marks[size] | code_point);
+    cleaning->used += size;
+}
+
+static void clean_character(struct cleaning *cleaning, uint32_t code_point)
+{
+    if (code_point == '\t' || code_point == 0x2028 || code_point == 0x2029)
+        code_point = ' ';
+    if (is_joiner(code_point)) {
+        cleaning->joiner = cleaning->after_visible ? code_point : 0;
+        return;
+    }
+    if (IS_IN(dropped, code_point))
+        return;
+    bool visible = !IS_IN(blank, code_point);
+    if (cleaning->joiner && visible)
+        put_code_point(cleaning, cleaning->joiner);
+    cleaning->joiner = 0;
+    put_code_point(cleaning, code_point);
+    if (!is_selector(code_point))
+        cleaning->after_visible = visible;
+}
+
+/* Cleans the sequence or the character that `in` begins with, and returns its bytes. */
+static size_t clean_next(struct cleaning *cleaning, const char *in, size_t length)
+{
+    uint32_t code_point;
+    size_t size = escape_length(in, length);
+
+    if (size == 0) {
+        size = text_decode(in, length, &code_point);
+        clean_character(cleaning, code_point);
+    }
+    return size;
 }
 
 /* The bytes of printable ASCII that `text` begins with. */
@@ -79,69 +173,55 @@ static size_t printable_length(const char *text, size_t length)
             break;
         size += TEXT_STRIDE;
     }
-    while (size < length && is_printable_ascii(text[size]))
+    while (size < length && text[size] >= ' ' && text[size] <= '~')
         size++;
     return size;
 }
 
-/* The bytes that `text` begins with which may be shown as they are. Most text is ASCII, and many
- * times faster where it isn't decoded. */
-static size_t showable_length(const char *text, size_t length)
+/* The fast path: most text is printable ASCII, which is copied as it is. */
+static size_t copy_printable(struct cleaning *cleaning, const char *in, size_t length)
 {
-    size_t shown = 0;
+    size_t size = cleaning->joiner ? 0 : printable_length(in, length);
 
-    while (true) {
-        shown += printable_length(text + shown, length - shown);
-        if (shown == length)
-            break;
-        uint32_t code_point;
-        size_t size = text_decode(text + shown, length - shown, &code_point);
-        if (code_point == TEXT_REPLACEMENT || is_dropped(code_point) || is_separator(code_point))
-            break;
-        shown += size;
+    if (size > 0) {
+        memcpy(cleaning->out + cleaning->used, in, size);
+        cleaning->used += size;
+        cleaning->after_visible = in[size - 1] != ' ';
     }
-    return shown;
-}
-
-/* Writes what stands for a character that is not shown as it is. */
-static size_t substitute(char *out, uint32_t code_point)
-{
-    static const char replacement[] = "\xEF\xBF\xBD";
-
-    if (is_dropped(code_point))
-        return 0;
-    if (is_separator(code_point)) {
-        *out = ' ';
-        return 1;
-    }
-    memcpy(out, replacement, sizeof(replacement) - 1);
-    return sizeof(replacement) - 1;
+    return size;
 }
 
 size_t text_clean(char *out, const char *in, size_t length)
 {
-    size_t used = 0;
+    struct cleaning cleaning = {.out = out};
 
     for (size_t at = 0; at < length;) {
-        size_t shown = showable_length(in + at, length - at);
-        memcpy(out + used, in + at, shown);
-        used += shown;
-        at += shown;
-        if (at < length) {
-            uint32_t code_point;
-            at += text_decode(in + at, length - at, &code_point);
-            used += substitute(out + used, code_point);
-        }
+        at += copy_printable(&cleaning, in + at, length - at);
+        if (at < length)
+            at += clean_next(&cleaning, in + at, length - at);
     }
-    return used;
+    return cleaning.used;
 }
+
+bool text_visible(const char *text, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        uint32_t code_point;
+        at += text_decode(text + at, length - at, &code_point);
+        if (is_visible(code_point))
+            return true;
+    }
+    return false;
+}
+
+/* Cutting. */
 
 static bool is_continuation(char byte)
 {
     return ((uint8_t)byte & 0xC0) == 0x80;
 }
 
-/* Only a part's first byte is none of 80..BF, and no part is longer than four bytes: so the last
+/* Only a part's first byte is not among 80..BF, and no part is longer than four bytes. So the last
  * part begins at the last such byte within reach, or is a stray continuation byte by itself. */
 size_t text_last_character(const char *text, size_t length)
 {
@@ -155,6 +235,21 @@ size_t text_last_character(const char *text, size_t length)
     return text_decode(text + length - size, size, &code_point) == size ? size : 1;
 }
 
+/* A part that the cut would divide begins at most three bytes before it. */
+size_t text_cut(const char *text, size_t length, size_t most)
+{
+    size_t at = most;
+    uint32_t code_point;
+
+    if (length <= most)
+        return length;
+    while (at > 0 && most - at < 3 && is_continuation(text[at]))
+        at--;
+    return at + text_decode(text + at, length - at, &code_point) > most ? at : most;
+}
+
+/* Words. */
+
 bool text_equal_folded(const char *one, const char *other, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -164,16 +259,11 @@ bool text_equal_folded(const char *one, const char *other, size_t length)
     return true;
 }
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 size_t text_trim(const char **text, size_t length)
 {
-    while (length > 0 && is_blank((*text)[length - 1]))
+    while (length > 0 && (*text)[length - 1] == ' ')
         length--;
-    while (length > 0 && is_blank(**text)) {
+    while (length > 0 && **text == ' ') {
         (*text)++;
         length--;
     }

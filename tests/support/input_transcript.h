@@ -4,7 +4,7 @@
  * Bytes are fed in as many reads as the caller likes; the transcript of the
  * same bytes must be the same however they were split. It reads like this:
  *
- *      [a line]<long><skip><wont 31><dont 24><ayt><intr><end>{a last line without its end}
+ *      [a line]<long><bytes><wont 31><dont 24><ayt><intr><end>{a last line without its end}
  *
  * Each read lies in a block of exactly its size and the growing line in one of
  * exactly its limit, so that AddressSanitizer sees a byte too many; between
@@ -28,6 +28,7 @@ struct transcript {
     uint64_t places; /* a sum over where in the bytes each event came */
     size_t used; /* raw bytes in all */
     unsigned cost; /* events that cost one of the rate */
+    bool closed; /* after <foreign> nothing counts */
     size_t length;
     char text[TRANSCRIPT_BYTES];
 };
@@ -62,15 +63,17 @@ static inline void transcript_tell_event(struct transcript *transcript, enum inp
     static const char *const names[] = {
         [INPUT_MORE] = "",
         [INPUT_TOO_LONG] = "<long>",
-        [INPUT_SKIPPED] = "<skip>",
+        [INPUT_BYTES] = "<bytes>",
         [INPUT_ARE_YOU_THERE] = "<ayt>",
         [INPUT_INTERRUPT] = "<intr>",
         [INPUT_END] = "<end>",
+        [INPUT_FOREIGN] = "<foreign>",
     };
     const uint8_t *answer = transcript->input.answer;
     char text[16];
 
     transcript->cost++;
+    transcript->closed = event == INPUT_FOREIGN;
     transcript->places = transcript->places * 1000003 + transcript->used;
     if (event == INPUT_LINE) {
         transcript_tell_line(transcript, "[]");
@@ -107,6 +110,10 @@ static inline void transcript_feed(struct transcript *transcript, const void *by
     struct input_raw raw = {block, size};
     enum input_event event;
 
+    if (transcript->closed) {
+        free(block);
+        return;
+    }
     memcpy(block, bytes, size);
     transcript_load_line(transcript);
     do {
@@ -115,7 +122,7 @@ static inline void transcript_feed(struct transcript *transcript, const void *by
         transcript->used += left - raw.size;
         if (event != INPUT_MORE)
             transcript_tell_event(transcript, event);
-    } while (event != INPUT_MORE);
+    } while (event != INPUT_MORE && !transcript->closed);
     transcript_keep_line(transcript);
     free(block);
 }
@@ -123,8 +130,11 @@ static inline void transcript_feed(struct transcript *transcript, const void *by
 static inline void transcript_end(struct transcript *transcript)
 {
     transcript_load_line(transcript);
-    if (input_finish(&transcript->input, &transcript->line))
+    enum input_event event = input_finish(&transcript->input, &transcript->line);
+    if (event == INPUT_LINE && !transcript->closed)
         transcript_tell_line(transcript, "{}");
+    else if (event == INPUT_FOREIGN && !transcript->closed)
+        transcript_tell_event(transcript, event);
     free(transcript->line.bytes);
 }
 

@@ -118,39 +118,115 @@ static inline size_t utf8_oracle_last(const char *text, size_t length)
     return part;
 }
 
+/* The bytes of all parts that fit into `most` bytes. */
+static inline size_t utf8_oracle_cut(const char *text, size_t length, size_t most)
+{
+    uint32_t code_point;
+
+    for (size_t at = 0; at < length;) {
+        size_t part = utf8_oracle_part(text + at, length - at, &code_point);
+        if (at + part > most)
+            return at;
+        at += part;
+    }
+    return length;
+}
+
+/* Ranges of code points, as python3 lists them (unicodedata of Unicode 14.0):
+ *     cf = {c for c in range(0x110000) if unicodedata.category(chr(c)) == 'Cf'}
+ *     cf -= {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
+ *     cf |= set(range(0xE0000, 0xE0080))
+ * with U+13439 to 1343F, which Unicode 15.0 added. */
+static const uint32_t utf8_oracle_format[][2] = {
+    {0xAD, 0xAD},       {0x61C, 0x61C},     {0x180E, 0x180E},   {0x200B, 0x200F},
+    {0x202A, 0x202E},   {0x2060, 0x2064},   {0x2066, 0x206F},   {0xFEFF, 0xFEFF},
+    {0xFFF9, 0xFFFB},   {0x13430, 0x1343F}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A},
+    {0xE0000, 0xE007F},
+};
+
+/* The same for what shows nothing by itself: perl's \p{Zs} and \p{DI} of Unicode 14.0, and the
+ * contract's U+2800, with two more of its like. */
+static const uint32_t utf8_oracle_blanks[][2] = {
+    {0x20, 0x20},     {0xA0, 0xA0},       {0x34F, 0x34F},     {0x115F, 0x1160},   {0x1680, 0x1680},
+    {0x17B4, 0x17B5}, {0x180B, 0x180F},   {0x2000, 0x200A},   {0x202F, 0x202F},   {0x205F, 0x206F},
+    {0x2800, 0x2800}, {0x3000, 0x3000},   {0x3164, 0x3164},   {0xFE00, 0xFE0F},   {0xFFA0, 0xFFA0},
+    {0xFFF0, 0xFFF8}, {0x16FE4, 0x16FE4}, {0x1D159, 0x1D159}, {0xE0000, 0xE0FFF},
+};
+
+static inline bool utf8_oracle_listed(const uint32_t (*ranges)[2], size_t count, uint32_t c)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (c >= ranges[i][0] && c <= ranges[i][1])
+            return true;
+    }
+    return false;
+}
+
 /* What nobody else's terminal may see. */
 static inline bool utf8_oracle_forbidden(uint32_t c)
 {
-    if (c == 0x09)
-        return false;
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) ||
-           (c >= 0x2066 && c <= 0x2069);
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) ||
+           utf8_oracle_listed(utf8_oracle_format,
+                              sizeof(utf8_oracle_format) / sizeof(*utf8_oracle_format), c);
 }
 
+/* What shows nothing by itself. */
+static inline bool utf8_oracle_blank(uint32_t c)
+{
+    return utf8_oracle_forbidden(c) ||
+           utf8_oracle_listed(utf8_oracle_blanks,
+                              sizeof(utf8_oracle_blanks) / sizeof(*utf8_oracle_blanks), c);
+}
+
+static inline size_t utf8_oracle_put(char *out, uint32_t c)
+{
+    uint8_t bytes[4];
+    size_t size = utf8_oracle_encode(c, bytes);
+    memcpy(out, bytes, size);
+    return size;
+}
+
+/* Cleaning, for text without escape sequences: first it is taken apart, then what stands around
+ * each joiner is examined. `length` is at most 4096. */
 static inline size_t utf8_oracle_clean(char *out, const char *in, size_t length)
 {
-    size_t used = 0;
+    static uint32_t kept[4096];
+    size_t count = 0, used = 0;
 
     for (size_t at = 0; at < length;) {
         uint32_t c;
-        uint8_t bytes[4];
         at += utf8_oracle_part(in + at, length - at, &c);
-        if (utf8_oracle_forbidden(c))
-            continue;
-        size_t size = utf8_oracle_encode(c == 0x2028 || c == 0x2029 ? ' ' : c, bytes);
-        memcpy(out + used, bytes, size);
-        used += size;
+        if (c == 0x09 || c == 0x2028 || c == 0x2029)
+            kept[count++] = ' ';
+        else if (!utf8_oracle_forbidden(c) || c == 0x200C || c == 0x200D)
+            kept[count++] = c;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (kept[i] == 0x200C || kept[i] == 0x200D) {
+            size_t before = i;
+            while (before > 0 && (utf8_oracle_forbidden(kept[before - 1]) ||
+                                  (kept[before - 1] >= 0xFE00 && kept[before - 1] <= 0xFE0F) ||
+                                  (kept[before - 1] >= 0xE0100 && kept[before - 1] <= 0xE01EF)))
+                before--;
+            if (before == 0 || utf8_oracle_blank(kept[before - 1]) || i + 1 == count ||
+                utf8_oracle_blank(kept[i + 1]))
+                continue;
+        }
+        used += utf8_oracle_put(out + used, kept[i]);
     }
     return used;
 }
 
-/* True where `text` is well-formed and holds nothing that text_clean should have taken out. */
+/* True if `text` is well-formed and holds nothing that text_clean should have removed. */
 static inline bool utf8_oracle_showable(const char *text, size_t length)
 {
     for (size_t at = 0; at < length;) {
         uint32_t c;
         size_t size = utf8_oracle_part(text + at, length - at, &c);
-        if (!utf8_oracle_whole((const uint8_t *)text + at, size) || utf8_oracle_forbidden(c))
+        bool joiner = c == 0x200C || c == 0x200D;
+        if (!utf8_oracle_whole((const uint8_t *)text + at, size))
+            return false;
+        if (utf8_oracle_forbidden(c) && !joiner)
             return false;
         if (c == 0x2028 || c == 0x2029)
             return false;

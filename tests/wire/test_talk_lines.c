@@ -182,12 +182,12 @@ Test(talk_lines, text_reaches_others_clean)
     static const struct passage passages[] = {
         PASSAGE("gr\xc3\xbc\xc3\x9f dich \xf0\x9f\x98\x80",
                 "gr\xc3\xbc\xc3\x9f dich \xf0\x9f\x98\x80"),
-        PASSAGE("tab\tstays", "tab\tstays"),
+        PASSAGE("tab\tgoes", "tab goes"),
         PASSAGE("n\0u\0l", "nul"),
-        PASSAGE("b\a\x1b[31me\x01ll", "b[31mell"),
+        PASSAGE("b\a\x1b[31me\x01ll", "bell"),
         PASSAGE("c1 \xc2\x9b"
-                "31m",
-                "c1 31m"),
+                "31m\xc2\x99.",
+                "c1 ."),
         PASSAGE("bidi \xe2\x80\xae"
                 "abc\xe2\x81\xa6"
                 "d",
@@ -267,18 +267,24 @@ Test(talk_lines, the_longest_line_possible_passes_whole)
     server_stop(pair.server);
 }
 
-/* Every byte of the longest line becomes the three bytes of U+FFFD. */
-Test(talk_lines, a_line_of_broken_bytes_triples_and_passes)
+/* Every bad byte becomes the three of U+FFFD. */
+Test(talk_lines, a_line_that_cleaning_makes_too_long_is_refused)
 {
-    struct pair pair = pair_start();
-    char sent[2049], *expected = calloc(3, 2049);
+    struct pair pair = {.server = server_start("--max-line", "60")};
+    char sent[64], expected[3 * 20 + 1] = "";
 
-    memset(sent, 0xfe, 2048);
-    sent[2048] = '\n';
-    for (int i = 0; i < 2048; i++)
+    pair.ann = client_open_as(pair.server, "ann");
+    pair.bob = client_open_as(pair.server, "bob");
+    memset(sent, 0xfe, sizeof sent);
+    sent[20] = '\n';
+    for (int i = 0; i < 20; i++)
         memcpy(expected + (size_t)i * 3, "\xef\xbf\xbd", 3);
-    send_bytes(pair.ann, sent, sizeof sent);
+    send_bytes(pair.ann, sent, 21);
     expect_next(pair.bob, "#lobby <ann> %s", expected);
-    free(expected);
+    send_bytes(pair.ann, sent + 30, 21);
+    send_text(pair.ann, "\nnext\n");
+    expect_refusal(pair.ann, "60");
+    expect_quiet(pair.ann);
+    expect_next(pair.bob, "#lobby <ann> next");
     server_stop(pair.server);
 }

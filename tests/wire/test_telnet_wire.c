@@ -193,8 +193,8 @@ Test(telnet_wire, a_doubled_iac_is_byte_255)
 /* A line of everything that has a memory from one byte to the next, and what is left of it. */
 static const char tangled[] =
     "h" IAC NOP "el" IAC SB WINDOW_SIZE "\0P" IAC IAC "\r\n" IAC SE "lp" IAC EC "o" IAC IAC IAC WONT
-    "\x01\u20AC\t\xF0\x9F\x98!\302\233\u202E?\033\u00E9" DEL ".\0\r\n";
-static const char untangled[] = "hello" BAD "\u20AC\t" BAD "!?.";
+    "\x01\u20AC\t\xF0\x9F\x98!\302\2331m\u202E?\033[\u00E9" DEL "31m\0\r\n";
+static const char untangled[] = "hello" BAD "\u20AC " BAD "!?";
 
 Test(telnet_wire, the_split_over_segments_makes_no_difference)
 {
@@ -294,11 +294,36 @@ Test(telnet_wire, end_of_file_behind_half_a_line_says_it_and_leaves)
     server_stop(pair.server);
 }
 
-Test(telnet_wire, ctrl_c_and_ctrl_d_within_a_line_are_control_characters)
+Test(telnet_wire, ctrl_d_within_a_line_is_a_control_character)
 {
     struct pair pair = start_pair(server_start());
-    expect_said(pair, "x\x04y\x03z\x04\r\n", "xyz");
+    expect_said(pair, "x\x04yz\x04\r\n", "xyz");
     expect_quiet(pair.ann);
+    server_stop(pair.server);
+}
+
+Test(telnet_wire, ctrl_c_within_a_line_begins_it_anew)
+{
+    struct pair pair = start_pair(server_start());
+    expect_said(pair, "wrong\x03right\r\n", "right");
+    expect_quiet(pair.ann);
+    expect_said(pair, "wrong" IAC INTERRUPT "right\r\n", "right");
+    expect_prefix(pair.ann, "* to leave");
+    expect_quiet(pair.ann);
+    server_stop(pair.server);
+}
+
+Test(telnet_wire, a_line_being_skipped_is_begun_anew_by_el_and_ctrl_c)
+{
+    static const char *const anew[] = {IAC EL, IAC INTERRUPT, "\x03"};
+    struct pair pair = start_pair(server_start("--max-line", "16"));
+    for (size_t i = 0; i < sizeof(anew) / sizeof(*anew); i++) {
+        types(pair.ann, "much longer than sixteen");
+        send_text(pair.ann, anew[i]);
+        expect_said(pair, "short\r\n", "short");
+        expect_refusal(pair.ann, "16");
+        barrier(pair.ann);
+    }
     server_stop(pair.server);
 }
 
@@ -317,21 +342,128 @@ Test(telnet_wire, backspace_and_delete_erase_a_code_point)
 Test(telnet_wire, what_could_command_a_terminal_is_taken_out)
 {
     struct pair pair = start_pair(server_start());
-    expect_said(pair, "\033[31mred\033[0m\n", "[31mred[0m");
+    expect_said(pair, "\033[31mred\033[0m\n", "red");
+    expect_said(pair, "\033[200~pasted\033[201~\n", "pasted");
+    expect_said(pair, "t\033]0;title\ai\033]8;;http://x\033\\tle\n", "title");
+    expect_said(pair, "up\033[A\033OA\033[1;5C!\n", "up!");
     expect_said(pair, "b\ae\vl\fl\016\037\n", "bell");
-    expect_said(pair, "c\302\2001\302\233\302\237\n", "c1");
+    expect_said(pair, "c\302\2001\302\205\302\23131m\n", "c131m");
+    expect_said(pair, "c\302\2331m1\n", "c1");
     expect_said(pair, "r\u202A\u202Bt\u202C\u202Dl\u202E\n", "rtl");
     expect_said(pair, "i\u2066\u2067\u2068\u2069s\n", "is");
     server_stop(pair.server);
 }
 
-Test(telnet_wire, a_tab_stays_and_separators_become_spaces)
+Test(telnet_wire, a_sequence_without_an_end_goes_up_to_the_end_of_its_line)
 {
     struct pair pair = start_pair(server_start());
-    expect_said(pair, "a\tb\n", "a\tb");
+    expect_said(pair, "a\033]0;title\nb\n", "a");
+    expect_next(pair.bob, "#lobby <ann> b");
+    expect_said(pair, "c\033[31\r\nd\r\n", "c");
+    expect_next(pair.bob, "#lobby <ann> d");
+    expect_said(pair, "\033Pall of it\ne\n", "e");
+    server_stop(pair.server);
+}
+
+Test(telnet_wire, hidden_characters_are_taken_out)
+{
+    struct pair pair = start_pair(server_start());
+    expect_said(pair, "z\u200Be\u200Fr\u2060o\uFEFF\u00AD\n", "zero");
+    expect_said(pair, "t\U000E0041\U000E007Fag\uFFF9s\n", "tags");
+    expect_said(pair, "\u200Da\u200Db\u200C \u200D\n", "a\u200Db ");
+    server_stop(pair.server);
+}
+
+Test(telnet_wire, tabs_and_separators_become_spaces)
+{
+    struct pair pair = start_pair(server_start());
+    expect_said(pair, "a\tb\n", "a b");
     expect_said(pair, "a\u2028b\u2029c\n", "a b c");
     expect_said(pair, "a\u00A0b\u202Fc\u2065d\n", "a\u00A0b\u202Fc\u2065d");
     server_stop(pair.server);
+}
+
+Test(telnet_wire, a_line_with_nothing_visible_is_ignored)
+{
+    struct pair pair = start_pair(server_start());
+    types(pair.ann, "\u2800\n \u3164\n\t\n\u200B\u00AD\n\u3000\u115F\n\uFE0F\n\033[0m\n");
+    expect_quiet(pair.ann);
+    expect_quiet(pair.bob);
+    server_stop(pair.server);
+}
+
+Test(telnet_wire, an_emote_or_topic_with_nothing_visible_is_refused)
+{
+    static const char *const lines[] = {"/me \u2800",    "/me \u3164 \u00A0", "/topic \u2800",
+                                        "/topic \uFE0F", "/msg bob \u2800",   "/me \u200B"};
+    struct pair pair = start_pair(server_start());
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+        say(pair.ann, "%s", lines[i]);
+        expect_refusal(pair.ann, "");
+    }
+    expect_quiet(pair.ann);
+    expect_quiet(pair.bob);
+    server_stop(pair.server);
+}
+
+Test(telnet_wire, a_byte_order_mark_before_the_first_command_vanishes)
+{
+    struct server *server = server_start();
+    struct client *bob = client_open_as(server, "bob");
+    struct client *ann = client_open(server);
+    expect_greeting(ann, "chatd");
+    types(ann, "\uFEFF/nick ann\n\uFEFFhi\n");
+    expect(ann, "* You are now ann.");
+    expect_next(bob, "#lobby <ann> hi");
+    server_stop(server);
+}
+
+/* Somebody whose first bytes these are is refused and let go, and Bob never hears of it. */
+static void expect_foreign(const char *bytes, size_t length)
+{
+    struct server *server = server_start();
+    struct client *bob = client_open_as(server, "bob");
+    struct client *browser = client_open(server);
+    send_bytes(browser, bytes, length);
+    expect_prefix(browser, "! ");
+    expect_end(browser);
+    cr_assert_eq(browser->collected_count, 0, "more than one line");
+    expect_quiet(bob);
+    server_stop(server);
+}
+
+#define EXPECT_FOREIGN(bytes) expect_foreign(bytes, sizeof(bytes) - 1)
+
+Test(telnet_wire, a_web_page_cannot_talk)
+{
+    EXPECT_FOREIGN("POST / HTTP/1.1\r\nHost: 127.0.0.1:7777\r\n\r\n/nick evil\r\nhi\r\n");
+    EXPECT_FOREIGN("GET /x HTTP/1.0\n/nick evil\nhi\n");
+}
+
+Test(telnet_wire, a_tls_hello_is_let_go)
+{
+    EXPECT_FOREIGN("\x16\x03\x01\x02\0\x01\0\x01\xFC\x03\x03hi\n");
+    EXPECT_FOREIGN("\x16\x03\x04\n/nick evil\nhi\n");
+}
+
+Test(telnet_wire, a_request_line_that_is_too_long_is_let_go)
+{
+    static char request[5000] = "POST /";
+    memset(request + 6, 'x', sizeof(request) - 6);
+    memcpy(request + sizeof(request) - 8, "\r\n\r\nhi\n", 8);
+    expect_foreign(request, sizeof(request));
+}
+
+Test(telnet_wire, a_wish_is_speech)
+{
+    struct server *server = server_start();
+    struct client *bob = client_open_as(server, "bob");
+    struct client *script = client_open(server);
+    expect_greeting(script, "chatd");
+    types(script, "GET well soon\nPOST / HTTP/1.1\n");
+    expect_next(bob, "#lobby <%s> GET well soon", script->name);
+    expect_next(bob, "#lobby <%s> POST / HTTP/1.1", script->name);
+    server_stop(server);
 }
 
 Test(telnet_wire, each_maximal_invalid_part_is_replaced_once)

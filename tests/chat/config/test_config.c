@@ -262,8 +262,8 @@ Test(config, nothing_that_is_typed_makes_a_second_line_or_a_long_one)
     char value[4096];
 
     cr_assert_eq(PARSE("--rate", "5\n6\r\x1b[2J\xff"), -EINVAL);
-    cr_assert_eq(strncmp(problem, "chatd: --rate: '56[2J\xef\xbf\xbd' is not accepted: ", 43), 0,
-                 "%s", problem);
+    cr_assert_eq(strncmp(problem, "chatd: --rate: '56\xef\xbf\xbd' is not accepted: ", 40), 0, "%s",
+                 problem);
     for (size_t shift = 0; shift < 4; shift++) {
         memset(value, 'x', shift);
         for (size_t i = shift; i + 4 < sizeof(value); i += 4)

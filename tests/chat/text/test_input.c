@@ -105,7 +105,7 @@ Test(input, an_empty_line_is_told_since_it_costs)
 Test(input, nul_bytes_vanish)
 {
     EXPECT("\0a\0\0b\0\nc\0", "[ab]{c}");
-    EXPECT_WITHIN(2, "\0\0\0a\0\0b\0\0\0\n", "[ab]");
+    EXPECT_WITHIN(4, "\0\0\0a\0\0b\0\0\0\n", "<bytes><bytes>[ab]");
 }
 
 Test(input, a_last_line_without_an_end_counts)
@@ -194,21 +194,26 @@ Test(input, a_line_counts_as_empty_where_all_of_it_was_erased_or_never_counted)
     EXPECT("\xFF\xFD\x06\x04", "<wont 6><end>");
 }
 
-Test(input, ctrl_c_and_ctrl_d_amid_a_line_are_control_bytes)
+Test(input, ctrl_d_amid_a_line_is_a_control_byte)
 {
-    EXPECT("a\x03"
-           "b\x04"
+    EXPECT("b\x04"
            "c\n\x01\x04\n",
-           "[a\x03"
-           "b\x04"
+           "[b\x04"
            "c][\x01\x04]");
 }
 
-Test(input, iac_ip_counts_anywhere_and_leaves_the_line_alone)
+Test(input, ctrl_c_amid_a_line_begins_it_anew)
+{
+    EXPECT("wrong\x03right\n", "[right]");
+    EXPECT("wrong\x03\x03right\n", "<intr>[right]");
+    EXPECT("wrong\x03\x04", "<end>");
+}
+
+Test(input, iac_ip_counts_anywhere_and_begins_the_line_anew)
 {
     EXPECT("ab\xFF\xF4"
            "cd\n",
-           "<intr>[abcd]");
+           "<intr>[cd]");
 }
 
 Test(input, iac_eof_ends_the_line_before_it)
@@ -264,61 +269,163 @@ Test(input, a_doubled_iac_is_a_byte_of_the_line)
 {
     EXPECT("a\xFF\xFF\n", "[a\xFF]");
     EXPECT("a\xFF\xFF\b\n", "[a]");
-    EXPECT_WITHIN(2, "a\xFF\xFF\n\xFF\xFF\xFF\xFF\xFF\xFF\n", "[a\xFF]<long>");
+    EXPECT_WITHIN(6, "abcde\xFF\xFF\n", "<bytes>[abcde\xFF]");
 }
 
 Test(input, a_line_of_exactly_the_limit_is_taken_and_one_byte_more_is_too_long)
 {
-    EXPECT_WITHIN(4, "abcd\nabcde\nabc\r\n", "[abcd]<long>[abc]");
-    EXPECT_WITHIN(4, "abcd", "{abcd}");
-    EXPECT_WITHIN(4, "a€\na€b\n", "[a€]<long>");
+    EXPECT_WITHIN(4, "abcd\nabcde\nabc\r\n", "<bytes>[abcd]<bytes><long><bytes>[abc]");
+    EXPECT_WITHIN(4, "abcd", "<bytes>{abcd}");
+    EXPECT_WITHIN(4, "a€\na€b\n", "<bytes>[a€]<bytes><long>");
 }
 
 Test(input, the_limit_counts_the_line_as_edited)
 {
-    EXPECT_WITHIN(4, "abcd\be\b\bfg\n", "[abfg]");
-    EXPECT_WITHIN(4, "abc\xFF\xF8wxyz\n", "[wxyz]");
-    EXPECT_WITHIN(4, "abcde\b\n", "<long>");
+    EXPECT_WITHIN(7, "abcdefg\be\b\bfg\n", "<bytes>[abcdefg]");
+    EXPECT_WITHIN(7, "abc\xFF\xF8tuvwxyz\n", "<bytes>[tuvwxyz]");
+    EXPECT_WITHIN(7, "abcdefgh\b\n", "<bytes><long>");
 }
 
 Test(input, a_line_that_is_too_long_is_told_once_and_skipped_to_its_end)
 {
-    EXPECT_WITHIN(16, "0123456789abcdefgh\nnext\n", "<long>[next]");
-    EXPECT_WITHIN(16, "0123456789abcdefgh\r\nnext\r\n", "<long>[next]");
-    EXPECT_WITHIN(16, "0123456789abcdefgh\r\0next\n", "<long>[next]");
-    EXPECT_WITHIN(16, "0123456789abcdefgh\rnext\n", "<long>[next]");
+    EXPECT_WITHIN(16, "0123456789abcdefgh\nnext\n", "<bytes><long>[next]");
+    EXPECT_WITHIN(16, "0123456789abcdefgh\r\nnext\r\n", "<bytes><long>[next]");
+    EXPECT_WITHIN(16, "0123456789abcdefgh\r\0next\n", "<bytes><long>[next]");
+    EXPECT_WITHIN(16, "0123456789abcdefgh\rnext\n", "<bytes><long>[next]");
 }
 
 Test(input, nothing_is_left_of_a_line_that_is_too_long_at_the_end_of_input)
 {
-    EXPECT_WITHIN(4, "a\n12345", "[a]<long>");
-    EXPECT_WITHIN(4, "12345\n", "<long>");
+    EXPECT_WITHIN(4, "a\n12345", "[a]<bytes><long>");
+    EXPECT_WITHIN(4, "12345\n", "<bytes><long>");
 }
 
 Test(input, each_further_length_of_a_skipped_line_costs_one)
 {
-    EXPECT_WITHIN(4, "1234567\n", "<long>");
-    EXPECT_WITHIN(4, "12345678\n", "<long><skip>");
-    EXPECT_WITHIN(4, "123456789abc\nok\n", "<long><skip><skip>[ok]");
-    EXPECT_WITHIN(4, "12345678\n12345678", "<long><skip><long><skip>");
+    EXPECT_WITHIN(4, "12345678\n", "<bytes><long><bytes>");
+    EXPECT_WITHIN(4, "123456789abcd\nok\n", "<bytes><long><bytes><bytes>[ok]");
+}
+
+Test(input, bytes_that_make_no_line_cost_as_much_as_long_ones)
+{
+    EXPECT_WITHIN(4, "\0\0\0\0\0\0\0\0\0", "<bytes><bytes>");
+    EXPECT_WITHIN(4, "a\ba\ba\ba\b", "<bytes><bytes>");
+    EXPECT_WITHIN(4, "\xFF\xF1\xFF\xF1\xFF\xF1\xFF\xF1", "<bytes><bytes>");
+    EXPECT_WITHIN(4, "\xFF\xFA\x18xxxxxxxxx\xFF\xF0ok\n", "<bytes><bytes><bytes><bytes>[ok]");
+    EXPECT_WITHIN(4, "\xFF\xFE\x01\xFF\xFC\x01\xFF\xFE\x01", "<bytes><bytes>");
+    EXPECT_WITHIN(4,
+                  "a\x03"
+                  "b\x03"
+                  "c\x03"
+                  "d\x03",
+                  "<bytes><bytes>");
+}
+
+Test(input, what_costs_pays_for_the_bytes_before_it)
+{
+    EXPECT_WITHIN(4, "abc\nabc\nabc\n", "[abc][abc][abc]");
+    EXPECT_WITHIN(4,
+                  "ab\xFF\xF6"
+                  "cd\n",
+                  "<ayt>[abcd]");
 }
 
 Test(input, editing_does_not_revive_a_skipped_line)
 {
-    EXPECT_WITHIN(4, "12345\b\b\xFF\xF7\xFF\xF8\x7Fxy\nok\n", "<long><skip>[ok]");
+    EXPECT_WITHIN(4, "12345\b\b\xFF\xF7\x7Fxy\nok\n", "<bytes><long><bytes><bytes>[ok]");
 }
 
-Test(input, ctrl_c_and_ctrl_d_in_a_skipped_line_are_not_alone)
+Test(input, el_and_ctrl_c_begin_a_skipped_line_anew)
 {
-    EXPECT_WITHIN(4, "12345\x03\x04\nok\n", "<long>[ok]");
+    EXPECT_WITHIN(4, "12345\xFF\xF8ok\n", "<bytes><long><bytes>[ok]");
+    EXPECT_WITHIN(4, "12345\xFF\xF4ok\n", "<bytes><long><intr>[ok]");
+    EXPECT_WITHIN(4, "12345\x03ok\n", "<bytes><long>[ok]");
+    EXPECT_WITHIN(4, "12345\x03\x03ok\n", "<bytes><long><intr>[ok]");
+}
+
+Test(input, ctrl_d_in_a_skipped_line_is_not_alone)
+{
+    EXPECT_WITHIN(4, "12345\x04\nok\n", "<bytes><long><bytes>[ok]");
 }
 
 Test(input, telnet_is_heard_in_a_skipped_line)
 {
     EXPECT_WITHIN(4,
-                  "12345\xFF\xF6\xFF\xF4\xFF\xFD\x06\xFF\xFB\n\xFF\xFA\n\xFF\xF0"
+                  "12345\xFF\xF6\xFF\xFD\x06\xFF\xFB\n\xFF\xFA\n\xFF\xF0"
                   "6\nok\n",
-                  "<long><ayt><intr><wont 6><dont 10>[ok]");
+                  "<bytes><long><ayt><wont 6><dont 10><bytes><bytes>[ok]");
+}
+
+Test(input, a_byte_order_mark_at_the_beginning_vanishes)
+{
+    EXPECT("\xEF\xBB\xBF/nick ann\n", "[/nick ann]");
+    EXPECT("\xEF\xBB\xBF\x04", "<end>");
+    EXPECT("\xFF\xFD\x01\xEF\xBB\xBFhi\n", "<wont 1>[hi]");
+    EXPECT("\xEF\xBB\xBF", "");
+    EXPECT_WITHIN(5,
+                  "\xEF\xBB\xBF"
+                  "abcde\n",
+                  "<bytes>[abcde]");
+}
+
+Test(input, a_mark_elsewhere_or_in_part_is_left_to_text_clean)
+{
+    EXPECT("\xEF\xBB\xBF\xEF\xBB\xBFhi\n", "[\xEF\xBB\xBFhi]");
+    EXPECT("a\xEF\xBB\xBF\n\xEF\xBB\xBF\n", "[a\xEF\xBB\xBF][\xEF\xBB\xBF]");
+    EXPECT("\xEF\xBB", "{\xEF\xBB}");
+    EXPECT("\xEF\xBB\xBE\n", "[\xEF\xBB\xBE]");
+    EXPECT("\xEF\xEF\xBB\xBF\n", "[\xEF\xEF\xBB\xBF]");
+}
+
+Test(input, a_tls_hello_is_foreign)
+{
+    EXPECT("\x16\x03\x00more\n", "<foreign>");
+    EXPECT("\x16\x03\x01\x02\x00\x01", "<foreign>");
+    EXPECT("\x16\x03\x03\n\n", "<foreign>");
+    EXPECT("\x16\x03\x04", "<foreign>");
+}
+
+Test(input, what_only_begins_like_a_tls_hello_is_not_foreign)
+{
+    EXPECT("\x16\x03\x05hi\n", "[\x05hi]");
+    EXPECT("\x16\x04\x01hi\n", "[\x16\x04\x01hi]");
+    EXPECT("\n\x16\x03\x01hi\n", "[][\x01hi]");
+}
+
+Test(input, a_first_line_that_is_an_http_request_is_foreign)
+{
+    EXPECT("GET / HTTP/1.1\r\nHost: x\r\n", "<foreign>");
+    EXPECT("POST /a?b=c HTTP/1.0\nx", "<foreign>");
+    EXPECT("OPTIONS * HTTP/1.1\r\n", "<foreign>");
+    EXPECT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "<foreign>");
+    EXPECT("CONNECT a:1 HTTP/1.1\r\n", "<foreign>");
+    EXPECT("made-up /x HTTP/1.1\r\n", "<foreign>");
+    EXPECT("GET / HTTP/1.1", "<foreign>");
+    EXPECT("GET / HTTP/1\xFF\xEC", "<foreign>");
+}
+
+Test(input, a_first_line_that_is_too_long_and_begins_like_a_request_is_foreign)
+{
+    EXPECT_WITHIN(8, "POST /abcdef HTTP/1.1\r\n", "<bytes><foreign>");
+    EXPECT_WITHIN(8, "GET well soon\n", "<bytes><foreign>");
+    EXPECT_WITHIN(8, "GETTING well soon\nhi\n", "<bytes><long><bytes>[hi]");
+}
+
+Test(input, speech_is_not_foreign)
+{
+    EXPECT("GET well soon\n", "[GET well soon]");
+    EXPECT("GET\n", "[GET]");
+    EXPECT("GET /\n", "[GET /]");
+    EXPECT("GET / HTTP/\n", "[GET / HTTP/]");
+    EXPECT("GET / HTTP/x\n", "[GET / HTTP/x]");
+    EXPECT("GET  HTTP/1.1\n", "[GET  HTTP/1.1]");
+    EXPECT("GET / http/1.1\n", "[GET / http/1.1]");
+    EXPECT("GETS / some\n", "[GETS / some]");
+    EXPECT("what is HTTP/2?\n", "[what is HTTP/2?]");
+    EXPECT(" / HTTP/1.1\n", "[ / HTTP/1.1]");
+    EXPECT("hi\nGET / HTTP/1.1\n", "[hi][GET / HTTP/1.1]");
+    EXPECT("\nGET / HTTP/1.1", "[]{GET / HTTP/1.1}");
+    EXPECT_WITHIN(8, "too long then\nGET /abcdef\n", "<bytes><long><bytes><long>");
 }
 
 Test(input, it_stops_after_each_event)
@@ -339,7 +446,7 @@ Test(input, it_stops_after_each_event)
     cr_assert_eq(input_pull(&input, &line, &raw), INPUT_MORE);
     cr_assert_eq(raw.size, 0);
     cr_assert_eq(line.length, 2);
-    cr_assert(input_finish(&input, &line));
+    cr_assert_eq(input_finish(&input, &line), INPUT_LINE);
 }
 
 /* A line that was handed out is not a last line, though its bytes are still there. */
@@ -351,7 +458,7 @@ Test(input, a_complete_line_is_not_told_again_at_the_end)
     struct input_raw raw = {(const uint8_t *)"one\n", 4};
 
     cr_assert_eq(input_pull(&input, &line, &raw), INPUT_LINE);
-    cr_assert_not(input_finish(&input, &line));
+    cr_assert_eq(input_finish(&input, &line), INPUT_MORE);
 }
 
 static uint64_t next_random(uint64_t *state)
@@ -365,15 +472,19 @@ static uint64_t next_random(uint64_t *state)
 /* Mostly bytes that mean something somewhere, so that their every meeting is met. */
 static struct script random_script(char *bytes, size_t most, uint64_t seed)
 {
+    static const char *const openings[] = {"", "\xEF\xBB\xBF", "\x16\x03\x01", "GET / HTTP/1.1"};
     static const char alphabet[] = "abc \t\xC3\xA9\xE2\x82\xAC\xF0\x9F\x91\x80\x80\b\b\x7F\x03\x04"
                                    "\r\r\r\n\n\0\0\xFF\xFF\xFF\xFF\xFF\xEC\xF0\xF0\xF1\xF4\xF6"
                                    "\xF7\xF8\xFA\xFB\xFC\xFD\xFE\x06";
     uint64_t random = seed * 0x9E3779B97F4A7C15u;
     struct script script = {.bytes = bytes, .size = next_random(&random) % (most + 1)};
 
-    script.max_bytes = INPUT_MAX_BYTES_LEAST + next_random(&random) % 12;
+    script.max_bytes = INPUT_MAX_BYTES_LEAST + next_random(&random) % 20;
     for (size_t i = 0; i < script.size; i++)
         bytes[i] = alphabet[next_random(&random) % (sizeof(alphabet) - 1)];
+    const char *opening = openings[seed % 4];
+    if (script.size >= strlen(opening))
+        memcpy(bytes, opening, strlen(opening));
     return script;
 }
 

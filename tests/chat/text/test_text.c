@@ -11,26 +11,43 @@
 
 static void expect_clean(const char *in, const char *expected)
 {
-    char out[256];
+    char out[512];
     size_t length = text_clean(out, in, strlen(in));
     cr_assert_eq(length, strlen(expected), "%zu bytes of '%.*s'", length, (int)length, out);
     cr_assert_arr_eq(out, expected, length);
+}
+
+/* The oracle knows no escape sequences: test_escape.c does. */
+static bool has_escape(const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == 0x1B || bytes[i] == 0xC2)
+            return true;
+    }
+    return false;
+}
+
+static bool is_cleaned_as_expected(const char *text, size_t length)
+{
+    char cleaned[3 * 16], expected[3 * 16];
+    size_t clean_length = text_clean(cleaned, text, length);
+    return clean_length == utf8_oracle_clean(expected, text, length) &&
+           memcmp(cleaned, expected, clean_length) == 0;
 }
 
 /* Everything text.h says of some bytes, against the oracle. */
 static void compare(const uint8_t *bytes, size_t length)
 {
     const char *text = (const char *)bytes;
-    char cleaned[3 * 16], expected[3 * 16];
     uint32_t code_point, expected_code_point;
 
     size_t part = text_decode(text, length, &code_point);
-    size_t clean_length = text_clean(cleaned, text, length);
-    size_t expected_length = utf8_oracle_clean(expected, text, length);
     bool same = part == utf8_oracle_part(text, length, &expected_code_point) &&
-                code_point == expected_code_point && clean_length == expected_length &&
-                memcmp(cleaned, expected, expected_length) == 0 &&
+                code_point == expected_code_point &&
+                (has_escape(bytes, length) || is_cleaned_as_expected(text, length)) &&
                 text_last_character(text, length) == utf8_oracle_last(text, length);
+    for (size_t most = 0; most <= length; most++)
+        same = same && text_cut(text, length, most) == utf8_oracle_cut(text, length, most);
     if (!same)
         cr_assert_fail("%zu bytes from %02x %02x %02x %02x", length, bytes[0], bytes[1], bytes[2],
                        bytes[3]);
@@ -109,22 +126,44 @@ Test(text, well_formed_text_passes)
 {
     expect_clean("", "");
     expect_clean("plain ~ text", "plain ~ text");
-    expect_clean("a\tb", "a\tb");
     expect_clean("Grüße, Ελλάδα, 日本, 👍🏽",
                  "Grüße, Ελλάδα, 日本, 👍🏽");
     expect_clean("\xF4\x8F\xBF\xBD " REPLACED, "\xF4\x8F\xBF\xBD " REPLACED);
 }
 
-Test(text, control_characters_but_the_tab_are_dropped)
+Test(text, every_character_alone_is_as_the_oracle_says)
 {
-    expect_clean("\x1B[31mred\x1B[0m\a", "[31mred[0m");
-    expect_clean("a\bb\x7F"
+    for (uint32_t c = 1; c <= 0x10FFFF; c++) {
+        char text[4], cleaned[12];
+        size_t length = utf8_oracle_put(text, c);
+        if ((c >= 0xD800 && c <= 0xDFFF))
+            continue;
+        size_t clean_length = text_clean(cleaned, text, length);
+        if (c == '\t' || c == 0x2028 || c == 0x2029) {
+            cr_assert(clean_length == 1 && cleaned[0] == ' ', "U+%04X", c);
+        } else {
+            cr_assert_eq(clean_length, utf8_oracle_forbidden(c) ? 0 : length, "U+%04X", c);
+            cr_assert_arr_eq(cleaned, text, clean_length);
+        }
+        cr_assert_eq(text_visible(text, length), !utf8_oracle_blank(c), "U+%04X", c);
+    }
+}
+
+Test(text, control_characters_are_dropped)
+{
+    expect_clean("\a\x01"
+                 "a\bb\x7F"
                  "c\r\n",
                  "abc");
     expect_clean("\xC2\x80"
-                 "a\xC2\x9B"
-                 "b\xC2\x9F\xC2\xA0",
+                 "a\xC2\x85"
+                 "b\xC2\x99\xC2\xA0",
                  "ab\xC2\xA0");
+}
+
+Test(text, a_tab_becomes_a_space)
+{
+    expect_clean("a\tb\t\tc", "a b  c");
 }
 
 Test(text, a_nul_byte_is_dropped)
@@ -134,16 +173,75 @@ Test(text, a_nul_byte_is_dropped)
     cr_assert_arr_eq(out, "ab", 2);
 }
 
+Test(text, escape_sequences_are_dropped_whole)
+{
+    expect_clean("\x1B[31mred\x1B[0m", "red");
+    expect_clean("\x1B[200~pasted\x1B[201~ text", "pasted text");
+    expect_clean("a\x1B]0;title\ab\xC2\x9B"
+                 "1mc",
+                 "abc");
+    expect_clean("x\x1B", "x");
+}
+
 Test(text, bidirectional_controls_are_dropped)
 {
     expect_clean("\u202Aa\u202Bb\u202Cc\u202Dd\u202Ee", "abcde");
     expect_clean("\u2066a\u2067b\u2068c\u2069d", "abcd");
-    expect_clean("\u2065\u206A\u2027\u202F", "\u2065\u206A\u2027\u202F");
+    expect_clean("\u200Ea\u200Fb\u061Cc", "abc");
+    expect_clean("\u2065\u2027\u202F", "\u2065\u2027\u202F");
+}
+
+Test(text, invisible_format_characters_are_dropped)
+{
+    expect_clean("a\u200Bb\u2060c\uFEFFd\u00ADe\u180Ef", "abcdef");
+    expect_clean("a\uFFF9b\uFFFAc\uFFFBd", "abcd");
+    expect_clean("\U0001F3F4\U000E0067\U000E0062\U000E007F!", "\U0001F3F4!");
+}
+
+Test(text, visible_signs_of_the_same_category_stay)
+{
+    static const char signs[] = "\u0600\u0605\u06DD\u070F\u0890\u0891\u08E2\U000110BD\U000110CD";
+    expect_clean(signs, signs);
+}
+
+Test(text, joiners_stay_between_visible_characters)
+{
+    expect_clean("👩\u200D🚀 \u0915\u094D\u200C\u0937", "👩\u200D🚀 \u0915\u094D\u200C\u0937");
+    expect_clean("\u2764\uFE0F\u200D\U0001F525", "\u2764\uFE0F\u200D\U0001F525");
+    expect_clean("a\u200D\u200Bb", "a\u200Db");
+    expect_clean("a\u200D\u200Cb", "a\u200Cb");
+}
+
+Test(text, joiners_with_nothing_to_join_are_dropped)
+{
+    expect_clean("\u200Da", "a");
+    expect_clean("a\u200D", "a");
+    expect_clean("a\u200C b", "a b");
+    expect_clean("a \u200Cb", "a b");
+    expect_clean("a long text\u200D\t\u200Dwith eight", "a long text with eight");
+    expect_clean("a\u200D\u2800\u200Db", "a\u2800b");
+    expect_clean("\uFE0F\u200Da", "\uFE0Fa");
 }
 
 Test(text, line_and_paragraph_separators_become_a_space)
 {
     expect_clean("a\u2028b\u2029c", "a b c");
+}
+
+static void expect_visible(const char *text, bool expected)
+{
+    cr_assert_eq(text_visible(text, strlen(text)), expected, "'%s'", text);
+}
+
+Test(text, blanks_of_any_kind_are_not_visible)
+{
+    expect_visible("", false);
+    expect_visible("   ", false);
+    expect_visible("\u00A0\u1680\u2003\u202F\u205F\u3000", false);
+    expect_visible("\u2800\u3164\u115F\u1160\uFFA0\u00AD\uFE0F\u034F", false);
+    expect_visible(" \u2800.", true);
+    expect_visible("\u0301", true);
+    expect_visible("\xFF", true);
 }
 
 /* The examples of the Unicode Standard, tables 3-8 to 3-11. */
@@ -190,6 +288,16 @@ Test(text, the_last_character_of_a_broken_text_is_its_last_maximal_part)
     cr_assert_eq(text_last_character("é\x80", 3), 1);
 }
 
+Test(text, a_cut_divides_no_character)
+{
+    cr_assert_eq(text_cut("abc", 3, 5), 3);
+    cr_assert_eq(text_cut("abc", 3, 2), 2);
+    cr_assert_eq(text_cut("a€b", 5, 4), 4);
+    cr_assert_eq(text_cut("a€b", 5, 3), 1);
+    cr_assert_eq(text_cut("👍", 4, 3), 0);
+    cr_assert_eq(text_cut("\x80\x80\x80\x80\x80", 5, 4), 4);
+}
+
 Test(text, folding_is_of_ascii_letters_alone)
 {
     for (int byte = 0; byte < 256; byte++) {
@@ -214,12 +322,12 @@ static void expect_trimmed(const char *text, const char *expected)
     cr_assert_arr_eq(start, expected, length);
 }
 
-Test(text, trimming_takes_blanks_off_both_ends)
+Test(text, trimming_takes_spaces_off_both_ends)
 {
     expect_trimmed("", "");
-    expect_trimmed(" \t ", "");
+    expect_trimmed("   ", "");
     expect_trimmed("word", "word");
-    expect_trimmed("\t two words \t", "two words");
+    expect_trimmed("  two words ", "two words");
 }
 
 Test(text, numbers_are_written_in_decimal)
