@@ -327,6 +327,7 @@ static int session_step(struct task *task)
     struct session *const self = container_of(task, struct session, task);
 
     TASK_BEGIN();
+    pace_begin(&self->reading.pace, &chat_of(self)->config->rate, task->loop->now_ns);
     enter(self);
     while (!self->client.end) {
         /* Who doesn't read its answers is not read either. */

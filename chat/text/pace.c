@@ -4,13 +4,20 @@
 
 #include "reactor/base/clock.h"
 
+void pace_begin(struct pace *pace, const struct pace_limit *limit, int64_t now_ns)
+{
+    *pace = (struct pace){0};
+    if (limit->burst > limit->rate)
+        pace_charge(pace, limit, now_ns, limit->burst - limit->rate);
+}
+
 int64_t pace_ready_at(const struct pace *pace, const struct pace_limit *limit)
 {
     if (limit->rate == 0)
         return 0;
 
-    /* In 1/rate of a nanosecond an interval is NS_PER_SECOND: this is exact, and fits for any
-     * 32-bit burst. Where it is positive it is less than one nanosecond; the division rounds up. */
+    /* In units of 1/rate of a nanosecond an interval is NS_PER_SECOND: `ahead` is exact, and fits
+     * for any 32-bit burst. If positive it is less than one nanosecond; the division rounds up. */
     assert(limit->burst > 0);
     int64_t ahead = (int64_t)pace->due_fraction - (int64_t)(limit->burst - 1) * NS_PER_SECOND;
     if (ahead > 0)

@@ -69,6 +69,42 @@ Test(pace, a_fresh_client_may_take_its_burst_at_once_and_not_one_more)
     cr_assert_eq(pace_ready_at(&pace, &limit), now_ns + NS_PER_SECOND / 10);
 }
 
+static uint32_t lines_of_a_newcomer(const struct pace_limit *limit, int64_t now_ns)
+{
+    struct pace pace;
+    uint32_t lines = 0;
+
+    pace_begin(&pace, limit, now_ns);
+    for (; lines < 1000 && pace_ready_at(&pace, limit) <= now_ns; lines++)
+        pace_charge(&pace, limit, now_ns, 1);
+    return lines;
+}
+
+Test(pace, a_newcomer_has_a_seconds_lines_or_the_burst_if_that_is_less)
+{
+    static const uint32_t cases[][3] = {{10, 40, 10}, {20, 4, 4}, {7, 7, 7}, {1, 100, 1}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pace_limit limit = {.rate = cases[i][0], .burst = cases[i][1]};
+        cr_assert_eq(lines_of_a_newcomer(&limit, 0), cases[i][2]);
+        cr_assert_eq(lines_of_a_newcomer(&limit, 987654321), cases[i][2]);
+    }
+    cr_assert_eq(lines_of_a_newcomer(&(struct pace_limit){.rate = 0, .burst = 1}, 5), 1000);
+}
+
+Test(pace, a_newcomer_earns_the_rest_of_its_burst)
+{
+    struct pace_limit limit = {.rate = 10, .burst = 40};
+    struct pace pace;
+    int64_t later_ns = 3 * NS_PER_SECOND;
+
+    pace_begin(&pace, &limit, 0);
+    pace_charge(&pace, &limit, later_ns, 39);
+    cr_assert_leq(pace_ready_at(&pace, &limit), later_ns);
+    pace_charge(&pace, &limit, later_ns, 1);
+    cr_assert_gt(pace_ready_at(&pace, &limit), later_ns);
+}
+
 /* A burst of 1 leaves no room for being late, not even by the rest of a nanosecond: see pace.h. */
 Test(pace, after_the_burst_lines_come_at_exactly_the_rate_over_any_span)
 {
