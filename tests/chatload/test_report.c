@@ -123,7 +123,7 @@ Test(chatload_report, losses_fail_the_run_and_lines_left_out_that_were_told_do_n
     load.check.skipped = 5;
     result_make(&result, &run);
     cr_expect_not(result.failed);
-    cr_expect_eq(notes_with("told of 5 skipped lines"), 1);
+    cr_expect_eq(notes_with("reported 5 skipped lines"), 1);
     load.check.lost = (struct check_count){2, {.receiver = 7, .sender = 3, .number = 40}};
     result_make(&result, &run);
     cr_expect(result.failed);

@@ -49,7 +49,7 @@ static bool grow(struct check *check)
     return true;
 }
 
-/* A record for a hole, or 0 where there is no more room: then it is not remembered. */
+/* A record for a hole, or 0 if there is no room: then the hole is not remembered. */
 static uint32_t take_hole(struct check *check)
 {
     uint32_t hole = check->free_hole;
@@ -62,7 +62,7 @@ static uint32_t take_hole(struct check *check)
     return check->hole_count++;
 }
 
-/* Remembers a hole in front of `older`, and returns it; `older` where there is no room. */
+/* Adds a hole before `older` and returns it; returns `older` if there is no room. */
 static uint32_t add_hole(struct check *check, uint32_t from, uint32_t to, uint32_t older)
 {
     uint32_t hole = take_hole(check);
@@ -151,7 +151,7 @@ void check_end_of(struct check *check, struct receiver *receiver, struct sequenc
         miss(check, receiver, heard, sent);
 }
 
-/* Makes an example of the first that this ear has not heard, where there was room to note it. */
+/* Makes the first message that is missing the example, if its hole is remembered. */
 static void note_first_missing(const struct check *check, const struct receiver *receiver,
                                struct check_example *example)
 {

@@ -1,21 +1,21 @@
 /*
- * chatload_check: whether every receiver heard every sender, in order, once.
- * Pure.
+ * chatload check: whether each receiver got every message of every sender once,
+ * and in order. Pure.
  *
- * For each sender a receiver keeps the number that comes next, eight bytes in
- * all. Whatever arrives early leaves a hole; what arrives late fills its hole
- * and was reordered; what fits no hole was heard before and is a duplicate; a
- * hole that is never filled is a loss. So two neighbours that are swapped are
- * one reordered, and nothing is both lost and reordered.
+ * For each sender a receiver keeps the number that it expects next, eight bytes
+ * in all. A message that comes early leaves a hole. One that comes late fills
+ * its hole and counts as reordered. One that fits no hole has come before and is
+ * a duplicate. A hole that is never filled is a loss. So two adjacent messages
+ * that change places are one reordered, and nothing is both lost and reordered.
  *
  *      heard 0 1 2 . . 5 6     next 7, one hole of two
  *
- * A server may say that it left lines out (a gap line): as many of this
- * receiver's losses count as told, not as lost. The server's count includes
- * events of the room, so a real loss may hide behind one.
+ * A server may report that it skipped lines for a receiver (a gap line). As many
+ * of that receiver's missing messages do not count as lost. The server's number
+ * includes events of the room, so it may excuse a real loss.
  *
- * Holes cost memory, and there are CHECK_HOLES_MAX at most: beyond them a
- * straggler is taken for a duplicate, and what it was for a loss.
+ * Holes take memory, and there are CHECK_HOLES_MAX at most. Beyond them a late
+ * message counts as a duplicate, and its hole as a loss.
  */
 #ifndef TOOLS_CHATLOAD_CHECK_H
 #define TOOLS_CHATLOAD_CHECK_H
@@ -26,7 +26,7 @@
 
 #include "reactor/base/sys.h"
 
-/* 16 MB of them; who needs more has other worries than how exactly they are counted. */
+/* 12 MB of them. With more holes than that, an exact count matters little. */
 #define CHECK_HOLES_MAX (UINT32_C(1) << 20)
 
 /* What a receiver has heard of one sender. Zeroed: nothing. */
@@ -35,7 +35,7 @@ struct sequence {
     uint32_t hole; /* the newest in the check's table; 0: none */
 };
 
-/* What was wrong, and where it was seen first. */
+/* The first message that something was wrong with. */
 struct check_example {
     uint32_t receiver;
     uint32_t sender;
@@ -44,10 +44,10 @@ struct check_example {
 
 struct check_count {
     uint64_t count;
-    struct check_example first; /* valid where count > 0 */
+    struct check_example first; /* valid if count > 0 */
 };
 
-/* Who hears: its losses are set against what it was told. */
+/* One client, and what it has received from all senders of its room. */
 struct receiver {
     struct sequence *heard; /* by sender */
     uint32_t senders;
@@ -79,8 +79,8 @@ void check_release(struct check *check);
 /* For check_hear: a number that is not the next. */
 bool check_hear_odd(struct check *check, struct receiver *receiver, uint32_t slot, uint32_t number);
 
-/* Takes note that `ear` heard message `number` of the sender at `slot` of its table. True where it
- * is a delivery, false for a duplicate. */
+/* Notes that `receiver` got message `number` of the sender at `slot` of its table. Returns true for
+ * a delivery, false for a duplicate. */
 static inline bool check_hear(struct check *check, struct receiver *receiver, uint32_t slot,
                               uint32_t number)
 {
@@ -92,15 +92,15 @@ static inline bool check_hear(struct check *check, struct receiver *receiver, ui
     return true;
 }
 
-/* The server told this ear that it left `lines` out. */
+/* The server reported that it skipped `lines` lines for this receiver. */
 void check_skipped(struct check *check, struct receiver *receiver, uint64_t lines);
 
-/* The end: the sender of `heard`, one of the ear's table, sent `sent` messages, and what of them
- * was not heard is missing. */
+/* At the end: the sender of `heard`, one of the receiver's table, sent `sent` messages. Those that
+ * did not arrive are missing. */
 void check_end_of(struct check *check, struct receiver *receiver, struct sequence *heard,
                   uint32_t sent);
 
-/* After check_end_of for each sender: what is missing and was not told is lost. */
+/* After check_end_of for each sender: messages that are missing and were not skipped are lost. */
 void check_close(struct check *check, struct receiver *receiver);
 
 #endif

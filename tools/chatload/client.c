@@ -9,7 +9,7 @@
 /* `#room <nick> `: 31 + 2 + 20 + 2 bytes at most. */
 #define PREFIX_BYTES 64
 
-/* What a gap line may count besides the messages of this run: events, and other people's lines. */
+/* A gap line may also count events and other people's lines: this many at most. */
 #define CLIENT_OTHER_LINES 1000000
 
 /* Message `number`, and so all before it, has arrived. */
@@ -21,7 +21,7 @@ static void acknowledge(struct window *window, uint32_t number)
     wait_list_wake_first(&window->waiting);
 }
 
-/* A message of this run that somebody of this room sent. */
+/* A message of this run, sent in this room. */
 static void hear_message(struct client *client, const struct message *message, int64_t now_ns)
 {
     struct load *load = client->load;
@@ -61,7 +61,7 @@ static inline const char *text_of_line(const struct client *client, const char *
 }
 
 /* A line that is, from one end to the other, a message of this run: the usual case, in which its
- * newline is where the message's size says. Returns its length, or 0 where it is anything else. */
+ * newline is where the message's size says. Returns its length, or 0 if it is anything else. */
 static inline size_t hear_spoken(struct client *client, const char *line, size_t size,
                                  int64_t now_ns)
 {
@@ -110,8 +110,8 @@ static void hear_gap(struct client *client, const char *text)
         load_note(&load->garbled, text, strlen(text));
 }
 
-/* A message of this run that is not as it was sent: cut, glued or invented. The roll call is one
- * that nobody has sent. */
+/* A message of this run that is not as it was sent: cut, glued or invented. The roll call is no
+ * sender's message. */
 static void hear_odd_message(struct client *client, const char *text, size_t size)
 {
     struct load *load = client->load;
@@ -168,8 +168,8 @@ static size_t hear_lines(struct client *client, const char *bytes, size_t size, 
     return taken;
 }
 
-/* Puts the first line of the input behind its beginning. Returns how many bytes of the input
- * belonged to it, or -errno. */
+/* Completes the line whose beginning was kept. Returns how many bytes of the input belonged to it,
+ * or -errno. */
 static ssize_t hear_rest(struct client *client, const char *bytes, size_t size, int64_t now_ns)
 {
     struct sys *sys = client->load->loop->sys;
@@ -224,7 +224,7 @@ static void say(struct client *client, const char *text, size_t length)
         load_fail(client->load, "out of memory");
 }
 
-/* Writes what it takes to get in: nothing where the protocol knows no such thing. */
+/* Writes the commands that enter the room; the raw protocol has none. */
 static void ask_in(struct client *client)
 {
     char text[128];

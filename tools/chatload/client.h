@@ -48,7 +48,7 @@ struct client {
     uint32_t number;
     uint32_t room;
     bool open; /* its stream is */
-    bool in; /* and it is where it should be */
+    bool in; /* and the client is in its room */
     bool called; /* it has heard the roll call */
     struct stream stream;
     struct buffer partial; /* the beginning of a line whose rest hasn't come */
@@ -59,19 +59,19 @@ struct client {
     struct client_entry entry;
 };
 
-/* Makes client `number` of the load; `heard` is its part of load->heard. */
+/* Makes client `number` of the load; `heard` is its part of crowd->sequences. */
 void client_init(struct client *client, struct load *load, uint32_t number, struct sequence *heard);
 
-/* The step of user->task: connects, enters, and reads until it is cancelled or disconnected. A
- * failure to get in ends the run (load_fail); it returns 0. */
+/* The step of client->task: connects, enters, and reads until it is cancelled or disconnected. A
+ * failure to enter ends the run (load_fail). Returns 0. */
 int client_step(struct task *task);
 
-/* Connects user->stream and enters the client's room. Returns 0, or -errno (-EPIPE where the
- * server closed the connection); either way user_close is due in the end. May suspend. */
+/* Connects client->stream and enters the room. Returns 0, or -errno (-EPIPE if the server closed
+ * the connection). Either way, client_close is due in the end. May suspend. */
 TASK_AWAITABLE int client_enter(struct task *task, struct client_entry *self,
                                 struct client *client);
 
-/* Writes why user_enter failed: the server's last words if it said any, else the error. A client
+/* Writes why client_enter failed: the server's last words if it said any, else the error. A client
  * that is connected and hears nothing may have met the wrong kind of server. */
 const char *client_reason(const struct client *client, int rc,
                           char text[static CLIENT_REASON_TEXT]);
@@ -86,7 +86,7 @@ void client_close(struct client *client);
 /* Asks the server, if no question is open. */
 void client_ask(struct client *client);
 
-/* --proto raw: says the line that shows everybody that they are connected. */
+/* --proto raw: sends the line that shows all other clients that the server relays to them. */
 void client_call_roll(struct client *client);
 
 /* The questions whose answers are known here: that it is in, and how long an answer takes. */

@@ -25,7 +25,7 @@ static void init_clients(struct crowd *crowd)
         sender_init(&load->senders[i], load, i);
     for (uint32_t i = 0; i < crowd->extra_count; i++) {
         client_init(&crowd->extras[i].client, load, settings->clients + i, NULL);
-        crowd->extras[i].client.receiver.senders = 0; /* nobody checks what it hears */
+        crowd->extras[i].client.receiver.senders = 0; /* what it receives is not checked */
     }
 }
 
@@ -61,12 +61,12 @@ void crowd_release(struct crowd *crowd)
     sys->release(sys, load->text);
 }
 
-/* It is in, and won't read any more. */
+/* The client is in, and stops reading. */
 static void begin_stalling(struct extra_client *extra)
 {
     struct load *load = extra->client.load;
     struct sys *sys = load->loop->sys;
-    /* Where that fails, it only takes longer until the connection is full. */
+    /* If this fails, it only takes longer until the connection is full. */
     (void)sys->set_option(sys, extra->client.stream.descriptor.fd, SOL_SOCKET, SO_RCVBUF,
                           CROWD_STALLED_RECEIVE_BYTES);
     load->stalled_in++;
@@ -100,7 +100,7 @@ static int stalled_step(struct task *task)
     TASK_END();
 }
 
-/* A visit that fails is one less: the healthy clients notice a server that is gone. */
+/* A visit that fails is not counted. If the server is gone, the healthy clients report that. */
 static int churn_step(struct task *task)
 {
     struct extra_client *const self = container_of(task, struct extra_client, task);
@@ -124,7 +124,7 @@ void crowd_spawn_stalled(struct crowd *crowd, struct task_group *group)
         (void)task_group_spawn(group, &crowd->extras[i].task, "stalled", stalled_step);
 }
 
-/* A group that is cancelled refuses: the run is over then. So above. */
+/* A group that is cancelled refuses, here as above: the run is over then. */
 void crowd_spawn_churn(struct crowd *crowd, struct task_group *group)
 {
     for (uint32_t i = crowd->load->settings->stalled; i < crowd->extra_count; i++)

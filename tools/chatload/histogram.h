@@ -1,16 +1,16 @@
 /*
- * chatload_histogram: how often each latency occurred. Pure.
+ * chatload histogram: how often each latency occurred. Pure.
  *
  * A high-dynamic-range histogram: from a microsecond to a minute with three
  * significant digits, in constant memory, however many values there are. Below
- * 2,048 us each microsecond has a counter of its own; above, each doubling of
- * the value is cut into 1,024 equal parts, so a value is known to one part in
- * a thousand wherever it lies:
+ * 2,048 us each microsecond has its counter. Above, each doubling of the value
+ * is divided into 1,024 equal parts, so every value is known to one part in a
+ * thousand:
  *
  *      0 1 2 ... 2047 | 2048 2050 ... 4094 | 4096 4100 ... 8188 | ...
  *
- * Two histograms are added by adding their counters: that is how the figures of
- * a second become those of a run.
+ * Two histograms are merged by adding their counters. That is how the figures of
+ * each interval become those of the run.
  */
 #ifndef TOOLS_CHATLOAD_HISTOGRAM_H
 #define TOOLS_CHATLOAD_HISTOGRAM_H
@@ -62,8 +62,8 @@ void histogram_merge(struct histogram *into, const struct histogram *from);
 
 void histogram_clear(struct histogram *histogram);
 
-/* The value that `fraction` (0 to 1) of all values don't exceed, in microseconds: at most one part
- * in a thousand too large, never too small. 0 where nothing was counted. */
+/* The smallest value that `fraction` (0 to 1) of all values do not exceed, in microseconds: at most
+ * one part in a thousand too large, never too small. 0 if nothing was counted. */
 uint64_t histogram_at_us(const struct histogram *histogram, double fraction);
 
 /* A point of the curve: `fraction` of all values are `value_us` or less. */

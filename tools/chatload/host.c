@@ -20,7 +20,7 @@
 
 #include "reactor/base/clock.h"
 
-/* The default range, where the kernel doesn't tell: 32768 to 60999. */
+/* The default range, if the kernel does not say: 32768 to 60999. */
 #define LOCAL_PORTS 28232
 
 /* Child processes. */
@@ -45,8 +45,8 @@ static _Noreturn void become(const char *command, int output, pid_t parent)
     _exit(127);
 }
 
-/* A program and its arguments, which take no shell once they are told apart: nothing that the shell
- * goes on with, no `NAME=VALUE program`, and no `exec` of its own. */
+/* A program and its arguments that need no shell: no operator of the shell, no variable before the
+ * program, and not an `exec` already. */
 static bool is_plain(const char *command)
 {
     command += strspn(command, " \t");
@@ -74,7 +74,7 @@ int host_spawn(const char *command, pid_t *pid)
     }
     if (*pid == 0)
         become(line, ends[1], parent);
-    (void)setpgid(*pid, *pid); /* here too: whoever is first, it is done when either goes on */
+    (void)setpgid(*pid, *pid); /* here too: now it is done before either process goes on */
     (void)close(ends[1]); /* the child's */
     (void)fcntl(ends[0], F_SETFL, O_NONBLOCK); /* of this end only; it has no way to fail */
     return ends[0];
@@ -115,17 +115,17 @@ static ssize_t read_proc(pid_t pid, const char *name, char *text, size_t size)
     return read_text(path, text, size);
 }
 
-/* Fields of /proc/PID/stat behind the name: proc(5) counts from 1, and two more before these. */
+/* Fields of /proc/PID/stat after the name; proc(5) counts from 1, and two more before these. */
 enum { STAT_GROUP = 2, STAT_USER_TICKS = 11, STAT_KERNEL_TICKS = 12 };
 
-/* The fields of /proc/PID/stat behind the name, which may hold blanks and parentheses. */
+/* The fields of /proc/PID/stat after the name, which may hold blanks and parentheses. */
 static const char *fields_of(const char *stat)
 {
     const char *end = strrchr(stat, ')');
     return end ? end + 1 : "";
 }
 
-/* The number in a field, counted from 0, of those that blanks separate; `otherwise` where there is
+/* The number in a field, counted from 0, of those that blanks separate; `otherwise` if there is
  * none. */
 static uint64_t number_in(const char *fields, int field, uint64_t otherwise)
 {
@@ -162,7 +162,7 @@ size_t host_group(pid_t pid, pid_t pids[HOST_GROUP_MAX])
     return count;
 }
 
-/* What the scheduler counted for one thread, in nanoseconds; -errno where it doesn't count. */
+/* What the scheduler counted for one thread, in nanoseconds; -errno if it does not count. */
 static int64_t thread_cpu_ns(pid_t pid, const char *thread)
 {
     char name[64];
@@ -173,7 +173,7 @@ static int64_t thread_cpu_ns(pid_t pid, const char *thread)
     return (int64_t)number_in(text, 0, (uint64_t)-ENOENT);
 }
 
-/* The sum over the threads that live. -ENOENT where the kernel has no such figures. */
+/* The sum over all living threads. -ENOENT if the kernel has no such figures. */
 static int64_t exact_cpu_ns(pid_t pid)
 {
     char path[64];
@@ -202,7 +202,7 @@ static int64_t coarse_cpu_ns(const char *stat)
     return (int64_t)ticks * (NS_PER_SECOND / sysconf(_SC_CLK_TCK));
 }
 
-/* A line of /proc/PID/status, in KiB there; 0 where it is missing. */
+/* A line of /proc/PID/status, in KiB there; 0 if it is missing. */
 static uint64_t figure_bytes(const char *status, const char *name)
 {
     const char *line = strstr(status, name);

@@ -1,9 +1,9 @@
 /*
- * chatload_host: what the door to the kernel doesn't have, because no server
- * needs it: child processes, /proc, a timer finer than the wheel. The one file
- * of chatload that calls the kernel itself.
+ * chatload host: system calls that the door (reactor/base/sys.h) lacks, because
+ * no server needs them: child processes, /proc, report files, a timer finer than
+ * the wheel. No other file of chatload calls the kernel.
  *
- * Results are as behind the door: 0, a count or a descriptor, or -errno.
+ * Results are as in sys.h: 0, a count or a descriptor, or -errno.
  */
 #ifndef TOOLS_CHATLOAD_HOST_H
 #define TOOLS_CHATLOAD_HOST_H
@@ -18,9 +18,9 @@
 
 /*
  * Starts `command` in a shell, in a process group of its own, with no signal blocked or ignored,
- * with its standard output being the returned descriptor (a stream socket, the caller's). It gets
- * TERM when this process dies: itself where it is a plain program, which takes the shell's place;
- * the shell where it is more than that. Returns the descriptor with *pid set, or -errno.
+ * with the returned descriptor (a stream socket, the caller's) as its standard output. When this
+ * process dies, the command gets TERM: a plain program directly, because it replaces the shell;
+ * otherwise the shell. Returns the descriptor with *pid set, or -errno.
  */
 int host_spawn(const char *command, pid_t *pid);
 
@@ -28,7 +28,7 @@ int host_spawn(const char *command, pid_t *pid);
 void host_signal_group(pid_t pid, int number);
 
 /* Whether the process group of `pid`, a child, has ended: that child and all its descendants there,
- * who become children of this process when they lose their parent. */
+ * which become children of this process when they lose their parent. */
 bool host_group_ended(pid_t pid);
 
 /* The processes of `pid`'s group, itself first. Returns how many of `pids` were filled. */
@@ -41,11 +41,11 @@ struct host_usage {
     uint64_t peak_bytes; /* the most that was resident */
 };
 
-/* Adds what process `pid` uses to `usage`. 0, or -ESRCH where there is no such process. */
+/* Adds what process `pid` uses to `usage`. 0, or -ESRCH if there is no such process. */
 int host_usage(pid_t pid, struct host_usage *usage);
 
 /* What this process has used of the CPU so far, and how long it has waited for one that others had
- * (0 where the kernel doesn't tell). */
+ * (0 if the kernel does not say). */
 int64_t host_own_cpu_ns(void);
 int64_t host_own_wait_ns(void);
 
@@ -61,8 +61,9 @@ int host_replace_file(const char *path, const char *text, size_t length);
 /* Writes all of it. 0 or -errno. */
 int host_write_all(int fd, const char *text, size_t length);
 
-/* Standard descriptors that are closed become /dev/null: a connection that took the number of
- * stdout would be sent the report. A write to a pipe that nobody reads fails from now on. */
+/* Opens /dev/null for each standard descriptor that is closed; otherwise a connection could take
+ * the number of stdout and be sent the report. From now on a write to a pipe without a reader is
+ * an error. */
 void host_settle_descriptors(void);
 
 /* How many ports the kernel has for outgoing connections of one address. */

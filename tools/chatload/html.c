@@ -71,7 +71,7 @@ static void add_curve(struct page *page, const struct histogram *histogram)
     struct plot_point points[HISTOGRAM_CURVE_MAX];
     size_t count = histogram_curve(histogram, curve);
     for (size_t i = 0; i < count; i++) {
-        /* The largest value stands where one in all of them is above. */
+        /* The largest value: as if one of all values were above it. */
         double above = i + 1 < count ? 1 - curve[i].fraction : 1 / (double)histogram->count;
         points[i] = (struct plot_point){-log10(above), (double)curve[i].value_us};
     }
@@ -165,7 +165,7 @@ static void add_counts(struct page *page, const struct result *result)
     char text[FIGURE_TEXT];
     add_row(page, "messages sent", page_count(text, result->run->load->sent));
     add_row(page, "deliveries", page_count(text, check->delivered));
-    add_row(page, "deliveries a second", page_rate(text, result->values[METRIC_RATE]));
+    add_row(page, "deliveries per second", page_rate(text, result->values[METRIC_RATE]));
     add_row(page, "lost", page_rate(text, result->values[METRIC_LOST]));
     add_row(page, "duplicated", page_rate(text, result->values[METRIC_DUPLICATED]));
     add_row(page, "reordered", page_rate(text, result->values[METRIC_REORDERED]));
@@ -186,7 +186,7 @@ static void add_processes(struct page *page, const struct result *result)
 {
     char text[FIGURE_TEXT];
     if (result->server_known) {
-        page_add(page, "<tr><th>server CPU<td>%.0f %%, %.3f us a delivery\n",
+        page_add(page, "<tr><th>server CPU<td>%.0f %%, %.3f us per delivery\n",
                  100 * result->server_cpu, result->cpu_us_per_delivery);
         add_row(page, "server memory", page_bytes(text, result->run->end.server.memory_bytes));
     }
@@ -222,10 +222,10 @@ void report_html(struct page *page, const struct result *result)
     page_add(page, "</table>\n");
     add_notes(page, result);
     add_curve(page, &result->run->load->total);
-    add_course(page, result, "Deliveries a second", COURSE_RATE, as_count);
+    add_course(page, result, "Deliveries per second", COURSE_RATE, as_count);
     add_latency_course(page, result);
     if (result->server_known) {
-        add_course(page, result, "Server CPU a delivery", COURSE_CPU, as_microseconds);
+        add_course(page, result, "Server CPU per delivery", COURSE_CPU, as_microseconds);
         add_course(page, result, "Server memory", COURSE_MEMORY, as_mebibytes);
     }
     page_add(page, "</body></html>\n");

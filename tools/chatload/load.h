@@ -63,15 +63,15 @@ struct load {
     struct semaphore connecting;
     uint32_t in; /* clients */
     uint32_t stalled_in;
-    uint64_t visits; /* of those who come and go */
-    uint32_t called; /* --proto raw: those who have heard the roll call */
+    uint64_t visits; /* of the clients of --churn */
+    uint32_t called; /* --proto raw: clients that have received the roll call */
     uint32_t disconnected; /* clients that were disconnected since */
     struct load_oddity losses; /* of connections: why */
 
     /* What is said and heard. */
     uint64_t sent;
     uint64_t expected; /* deliveries that follow from it */
-    uint64_t echoed; /* its own lines, that a sender was sent back */
+    uint64_t echoed; /* a sender's own lines that it was sent */
     struct load_oddity refused; /* `!` lines */
     struct load_oddity garbled; /* messages of this run that can't be */
     struct check check;
@@ -83,8 +83,8 @@ struct load {
     struct histogram total;
 
     /* Whether to go on. */
-    struct event over; /* the phase may be over: everybody is in, or one of these: */
-    unsigned interrupts; /* how often somebody asked for the end */
+    struct event over; /* the phase may be over: all clients are in, or one of these: */
+    unsigned interrupts; /* how often a signal asked for the end */
     char problem[LOAD_PROBLEM_TEXT]; /* why the run can't go on; "": it can */
 };
 
@@ -107,7 +107,7 @@ const char *load_refusal_advice(const char *words);
 /* Ends the run for a reason; the first one counts. */
 void load_fail(struct load *load, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Ends it because somebody asked for that; the second time, at once. */
+/* Ends the run because a signal asked for it; the second time, at once. */
 void load_interrupt(struct load *load);
 
 static inline bool load_stopped(const struct load *load)
@@ -118,17 +118,17 @@ static inline bool load_stopped(const struct load *load)
 /* Counts an oddity; `text` is kept if it is the first. */
 void load_note(struct load_oddity *oddity, const char *text, size_t length);
 
-/* Where connection `number` comes from: the kernel's choice, or one of 127.0.0.x where there are
+/* The source address of connection `number`: the kernel's choice, or one of 127.0.0.x if there are
  * more connections to a loopback server than one address has ports. */
 struct sys_address load_source(const struct load *load, uint32_t number);
 
-/* Of all that was sent, what has been heard or is known to be left out. */
+/* Of all expected deliveries, those that have arrived or that the server reported as skipped. */
 static inline uint64_t load_settled(const struct load *load)
 {
     return load->check.delivered + load->check.skipped;
 }
 
-/* How many clients are in a room, and who speaks there: rooms are dealt out by number. */
+/* How many clients, and how many senders, are in a room. Client N is in room N modulo rooms. */
 uint32_t load_room_members(const struct load *load, uint32_t room);
 uint32_t load_room_senders(const struct load *load, uint32_t room);
 

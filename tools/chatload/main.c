@@ -1,8 +1,8 @@
 /*
  * chatload: the load-test client. From the command line to the exit status.
  *
- * Many people in few processes: one, in fact, on one loop. The phases of a run
- * are in chatload_run.c; read on there.
+ * All clients are tasks on one loop. The phases of a run are in run.c: read on
+ * there.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 #define VERSION "0.1.0"
 
-/* Descriptors besides those of clients: standard ones, poll, signals, alarm, server, reports. */
+/* Descriptors for all but clients: standard ones, poll, signals, alarm, server, reports. */
 #define SPARE_DESCRIPTORS 32
 
 enum status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_INTERRUPTED = 130 };
@@ -32,28 +32,41 @@ static int complain(const char *what, const char *why)
     return STATUS_FAILED;
 }
 
-static int write_report(const struct output *output, const struct result *result, int standard)
+/* Where a report goes that is not for a file. */
+struct standard {
+    int fd;
+    const char *name;
+};
+
+static const struct standard on_stdout = {STDOUT_FILENO, "stdout"};
+static const struct standard on_stderr = {STDERR_FILENO, "stderr"};
+
+static bool is_standard(const struct output *output)
+{
+    return strcmp(output->path, "-") == 0;
+}
+
+static int write_report(const struct output *output, const struct result *result,
+                        const struct standard *standard)
 {
     struct page page = {0};
     output->report(&page, result);
     int rc = page.failed;
-    if (rc == 0 && strcmp(output->path, "-") == 0)
-        rc = host_write_all(standard, page.text, page.length);
+    if (rc == 0 && is_standard(output))
+        rc = host_write_all(standard->fd, page.text, page.length);
     else if (rc == 0)
         rc = host_replace_file(output->path, page.text, page.length);
     page_release(&page);
-    return rc < 0 ? complain(standard == STDERR_FILENO        ? "stderr"
-                             : strcmp(output->path, "-") == 0 ? "stdout"
-                                                              : output->path,
-                             strerror(-rc))
-                  : STATUS_OK;
+    if (rc < 0)
+        return complain(is_standard(output) ? standard->name : output->path, strerror(-rc));
+    return STATUS_OK;
 }
 
-/* At the start, so that a run isn't in vain. */
+/* Before the run, so that it is not in vain. */
 static int check_outputs(const struct output *outputs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!outputs[i].path || strcmp(outputs[i].path, "-") == 0)
+        if (!outputs[i].path || is_standard(&outputs[i]))
             continue;
         int rc = host_check_file(outputs[i].path);
         if (rc < 0)
@@ -67,7 +80,7 @@ static int write_outputs(const struct output *outputs, size_t count, const struc
 {
     int status = STATUS_OK;
     for (size_t i = 0; i < count; i++)
-        if (outputs[i].path && write_report(&outputs[i], result, STDOUT_FILENO) != STATUS_OK)
+        if (outputs[i].path && write_report(&outputs[i], result, &on_stdout) != STATUS_OK)
             status = STATUS_FAILED;
     return status;
 }
@@ -96,7 +109,7 @@ static int report_all(const struct result *result, const struct output *outputs,
     bool taken = settings_use_stdout(result->run->load->settings);
     int status = STATUS_OK;
     if (result->run->measured)
-        status = write_report(&people, result, taken ? STDERR_FILENO : STDOUT_FILENO);
+        status = write_report(&people, result, taken ? &on_stderr : &on_stdout);
     else
         (void)complain("interrupted before anything was measured", NULL);
     if (write_outputs(outputs, count, result) != STATUS_OK)

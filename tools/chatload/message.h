@@ -1,15 +1,14 @@
 /*
- * chatload_message: what a load message says. Pure.
+ * chatload message: what a load message says. Pure.
  *
  *      =Kq3 000A01Gk 3:TlP2f0 xxxxxxxx...      (without the blanks)
  *      tag  who      when     padding
  *
- * Whoever hears it learns from the text alone who sent it, the how manieth it is
- * and when it was due. Two words of 48 bits say so, each as eight characters of
- * six bits from '0' on: a shape that is read eight characters at a time, and it
- * has to be, for a receiver may be handed ten million of them a second. The tag
- * belongs to one run: another chatload's messages in the same room are nobody's
- * business.
+ * The text alone tells a receiver who sent the message, its number, and when it
+ * was due. These are two words of 48 bits, each written as eight characters of
+ * six bits from '0' on. Eight characters are read at once, because receivers
+ * read up to ten million messages per second. Each run has its own tag: another
+ * chatload's messages in the same room are ignored.
  */
 #ifndef TOOLS_CHATLOAD_MESSAGE_H
 #define TOOLS_CHATLOAD_MESSAGE_H
@@ -32,12 +31,12 @@
 
 struct message {
     uint32_t from; /* the sender, from 0 */
-    uint32_t number; /* the how manieth of this sender, from 0 */
-    int64_t due_ns; /* when it was to be sent: since the run began, and less than 78 hours */
+    uint32_t number; /* of this sender, counted from 0 */
+    int64_t due_ns; /* when it was due: since the run began, and less than 78 hours */
 };
 
 /* Reads the word at `text`: all eight digits become bytes from 0 to 63 at once, then pairs of 12
- * bits, fours of 24, and one of 48. UINT64_MAX where a character is no digit. */
+ * bits, fours of 24, and one of 48. UINT64_MAX if a character is no digit. */
 static inline uint64_t message_word(const char text[MESSAGE_WORD_BYTES])
 {
     uint64_t word;
@@ -50,7 +49,7 @@ static inline uint64_t message_word(const char text[MESSAGE_WORD_BYTES])
     return (word & UINT64_C(0xffffff)) | (word & UINT64_C(0x00ffffff00000000)) >> 8;
 }
 
-/* Reads the MESSAGE_HEAD_BYTES at `text`. False where they are no message of this tag. */
+/* Reads the MESSAGE_HEAD_BYTES at `text`. False if they are no message of this tag. */
 static inline bool message_read(struct message *message, const char tag[MESSAGE_TAG_BYTES],
                                 const char *text)
 {

@@ -7,8 +7,8 @@
 #include "tools/chatload/host.h"
 #include "tools/chatload/page.h"
 
-/* To the start of the line, and the rest of it erased. While it is written over, what doesn't fit
- * into the terminal's width is cut: wrapped, it would leave a line behind each time. */
+/* To the start of the line, and erase the rest. While the line is overwritten, it is cut at the
+ * terminal's width: a wrapped line would stay on the screen each time. */
 #define TERMINAL_AGAIN "\r\x1b[K"
 #define TERMINAL_CUT "\x1b[?7l"
 #define TERMINAL_WRAP "\x1b[?7h"
@@ -41,7 +41,7 @@ static int show_connecting(const struct meter *meter, char *text, size_t size)
                     page_count(all, load->settings->clients));
 }
 
-/* What happened since then: the look before, or the begin of the phase where that is over. */
+/* The rate since `since`: the look before, or the beginning of a phase that is over. */
 static double rate_since(const struct meter *meter, const struct sample *since)
 {
     double elapsed = seconds(meter->last.at_ns - since->at_ns);
@@ -100,7 +100,7 @@ void live_show(struct meter *meter, bool last)
         fprintf(meter->out, TERMINAL_AGAIN "%s\n", text);
     else
         fprintf(meter->out, TERMINAL_AGAIN TERMINAL_CUT "%s" TERMINAL_WRAP, text);
-    (void)fflush(meter->out); /* a reader that is gone is noticed at the report */
+    (void)fflush(meter->out); /* an error shows again at the report */
 }
 
 void meter_init(struct meter *meter, struct load *load, struct server *server)
@@ -195,7 +195,7 @@ int meter_step(struct task *task)
 void meter_finish(struct meter *meter)
 {
     meter_look(meter);
-    /* A run that ends while it connects has failed, and one line says why. */
+    /* A run that ends while connecting has failed, and one line says why. */
     if (meter->terminal || meter->phase != PHASE_CONNECTING)
         live_show(meter, true);
     meter->phase = PHASE_STARTING;

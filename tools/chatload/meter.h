@@ -42,7 +42,7 @@ struct meter {
     struct sample begun; /* as it began */
     struct sample samples[METER_SAMPLES_MAX]; /* of the measuring phase, its beginning first */
     size_t count;
-    unsigned every; /* the how manieth look becomes a sample */
+    unsigned every; /* each so many-th look becomes a sample */
     unsigned looks;
     struct sample last; /* the latest look, of any phase */
     struct sample before; /* the one before that */

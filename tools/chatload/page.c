@@ -108,7 +108,7 @@ void page_release(struct page *page)
 /* Ticks that an axis has at most. */
 #define TICKS 6
 
-/* The values at the ends of an axis, and where these are on the page. */
+/* The values at the ends of an axis, and their positions on the page. */
 struct axis {
     double low;
     double high;

@@ -28,7 +28,7 @@ const char *page_count(char text[FIGURE_TEXT], uint64_t count);
 /* An amount of memory: `512 KiB`, `12.3 MiB`, `1.2 GiB`. */
 const char *page_bytes(char text[FIGURE_TEXT], uint64_t bytes);
 
-/* A text that grows; zeroed it is empty. What can't be had for lack of memory is left out, and
+/* A text that grows; zeroed it is empty. If memory runs out, what is added is left out, and
  * `failed` says so. */
 struct page {
     char *text;
@@ -63,7 +63,7 @@ struct plot {
     } series[PLOT_SERIES_MAX];
 };
 
-/* Adds it as a figure; nothing where there are fewer than two points. */
+/* Adds the plot as a figure; adds nothing for fewer than two points. */
 void plot_add(struct page *page, const struct plot *plot);
 
 /* Adds text that may hold anything as HTML text. */

@@ -41,9 +41,9 @@ static void note_deliveries(struct result *result)
     note_count(result, "duplicated", &check->duplicated);
     note_count(result, "reordered", &check->reordered);
     if (!result->run->drained && check->lost.count > 0)
-        note(result, "what had not arrived when draining ended counts as lost");
+        note(result, "deliveries that had not arrived when draining ended count as lost");
     if (check->skipped > 0)
-        note(result, "the server told of %s skipped lines: they don't count as lost",
+        note(result, "the server reported %s skipped lines, which do not count as lost",
              page_count(text, check->skipped));
     if (load->disconnected > 0)
         note(result, "%u clients were disconnected: %s", load->disconnected, load->losses.first);
@@ -55,7 +55,7 @@ static void note_deliveries(struct result *result)
         note(result, "%s lines were not as they were sent; the first: %s",
              page_count(text, load->garbled.count), load->garbled.first);
     if (load->echoed > 0)
-        note(result, "senders were sent %s of their own lines: these are not counted",
+        note(result, "senders received %s of their own lines, which are not counted",
              page_count(text, load->echoed));
 }
 
@@ -64,7 +64,7 @@ static bool server_is_busy(const struct result *result)
     return result->server_known && result->server_cpu > 0.8;
 }
 
-/* A server that is busy may be slow for everybody who sends. */
+/* A server that is busy may be slow to read all senders. */
 static void note_rate_limit(struct result *result)
 {
     const struct probe *probe = &result->run->probe;
@@ -76,8 +76,9 @@ static void note_rate_limit(struct result *result)
         speaker_us < RESULT_HELD_BACK_TIMES * listener_us)
         return;
     note(result,
-         "the server holds the senders back: what a sender asks waits %s, what others ask %s. That "
-         "is chatd's rate limit: start it with --rate 0",
+         "the server holds the senders back: a sender's /ping takes %s, a silent client's %s. That "
+         "is "
+         "chatd's rate limit: start it with --rate 0",
          page_latency(slow, speaker_us), page_latency(fast, listener_us));
 }
 
@@ -99,8 +100,8 @@ static void note_own_limits(struct result *result)
         return;
     if (result->own_cpu < RESULT_CPU_FULL)
         note(result,
-             "chatload waited for a CPU %.0f %% of the time: the machine is the bottleneck, for it "
-             "has too few of them or other work",
+             "chatload waited for a CPU %.0f %% of the time: the machine is the bottleneck, it has "
+             "too few CPUs or other work",
              100 * result->own_wait);
     else if (!spins && !result->server_known)
         note(result, "chatload's own CPU is full: the figures may be its limit, not the server's");
@@ -196,7 +197,7 @@ void report_title(struct page *page, const struct result *result)
         page_add(page, " in %u rooms", settings->rooms);
     page_add(page, ", %s senders, ", page_count(count, settings->senders));
     if (settings->rate > 0)
-        page_add(page, "%s messages a second", page_count(count, settings->rate));
+        page_add(page, "%s messages per second", page_count(count, settings->rate));
     else
         page_add(page, "as fast as it goes (window %u)", settings->window);
     if (settings->burst > 1)
@@ -237,13 +238,14 @@ static void add_processes(struct page *page, const struct result *result)
     char end[FIGURE_TEXT];
     char peak[FIGURE_TEXT];
     if (result->server_known)
-        page_add(page,
-                 "server      %.0f %% CPU, %.3f us a delivery; memory %s before, %s at the end, %s "
-                 "at most\n",
-                 100 * result->server_cpu, result->cpu_us_per_delivery,
-                 page_bytes(empty, run->empty.memory_bytes),
-                 page_bytes(end, run->end.server.memory_bytes),
-                 page_bytes(peak, run->end.server.peak_bytes));
+        page_add(
+            page,
+            "server      %.0f %% CPU, %.3f us per delivery; memory %s before, %s at the end, %s "
+            "at most\n",
+            100 * result->server_cpu, result->cpu_us_per_delivery,
+            page_bytes(empty, run->empty.memory_bytes),
+            page_bytes(end, run->end.server.memory_bytes),
+            page_bytes(peak, run->end.server.peak_bytes));
     if (result->seconds > 0)
         page_add(page, "chatload    %.0f %% CPU\n", 100 * result->own_cpu);
 }
@@ -266,10 +268,10 @@ void report_text(struct page *page, const struct result *result)
     char one[FIGURE_TEXT];
     char other[FIGURE_TEXT];
     report_title(page, result);
-    page_add(page, "\nmessages    %s sent, %s a second while measured (%.1f s)\n",
+    page_add(page, "\nmessages    %s sent, %s per second while measured (%.1f s)\n",
              page_count(one, load->sent), page_rate(other, result->message_rate), result->seconds);
-    page_add(page, "deliveries  %s of %s arrived, %s a second\n", page_count(one, check->delivered),
-             page_count(other, load->expected),
+    page_add(page, "deliveries  %s of %s arrived, %s per second\n",
+             page_count(one, check->delivered), page_count(other, load->expected),
              page_rate((char[FIGURE_TEXT]){0}, result->values[METRIC_RATE]));
     page_add(page, "checked     %s lost, ", page_count(one, check->lost.count));
     page_add(page, "%s duplicated, %s reordered\n", page_count(one, check->duplicated.count),

@@ -25,7 +25,7 @@
 struct result {
     const struct run *run;
     double seconds; /* measured; 0: nothing was, and these are NAN: */
-    double message_rate; /* messages a second */
+    double message_rate; /* messages per second */
     double own_cpu; /* share of a CPU that chatload used */
     double own_wait; /* share of the time that it waited for one */
     bool server_known;

@@ -179,7 +179,7 @@ static struct reading take_reading(struct run *run)
         .own_cpu_ns = host_own_cpu_ns(),
         .own_wait_ns = host_own_wait_ns(),
     };
-    (void)server_usage(&run->server, &reading.server); /* all 0 where it isn't known */
+    (void)server_usage(&run->server, &reading.server); /* all 0 if it is not known */
     return reading;
 }
 
@@ -189,7 +189,7 @@ static int64_t warm_up_ns(const struct settings *settings)
     return tenth_ns < RUN_WARM_MAX_NS ? tenth_ns : RUN_WARM_MAX_NS;
 }
 
-/* The end was planned, unless somebody asked for it earlier. */
+/* The end was planned, unless a signal asked for it earlier. */
 static void end_measuring(struct run *run)
 {
     struct load *load = run->load;

@@ -1,15 +1,15 @@
 /*
- * chatload_run: the phases of a run, from the start of the server to its end.
+ * chatload run: the phases of a run, from the start of the server to its end.
  *
  *      starting    the server is spawned and listens
- *      connecting  clients get in; with --proto raw a roll call shows that they
- *                  are, since such a server says nothing by itself
- *      warm-up     senders begin; what they say is checked and not measured
+ *      connecting  clients enter their rooms; with --proto raw a roll call shows
+ *                  that they are connected, because a relay says nothing itself
+ *      warm-up     senders begin; their messages are checked but not measured
  *      measuring   messages that are due in this time make the figures
- *      draining    nobody speaks any more; what is under way arrives
+ *      draining    senders have stopped; messages under way arrive
  *
  * A failure or Ctrl-C skips to the end, which is always the same: senders,
- * clients and server are stopped in this order, and waited for.
+ * clients and server are stopped in this order, and joined.
  *
  *      run -+- [server] --- server's output
  *           +- [clients] -- healthy ones, stalled ones, churn
@@ -25,7 +25,7 @@
 #include "tools/chatload/sender.h"
 #include "tools/chatload/server.h"
 
-/* A tenth of what is measured, but not longer than it takes to be warm. */
+/* The warm-up takes a tenth of the measured time, and 2 s at most. */
 #define RUN_WARM_SHARE 10
 #define RUN_WARM_MAX_NS (2 * NS_PER_SECOND)
 
@@ -35,7 +35,7 @@
 #define RUN_SILENCE_NS (3 * NS_PER_SECOND)
 #define RUN_DRAIN_MAX_NS (30 * NS_PER_SECOND)
 
-/* How long until everybody has heard the roll call, and until the stalled clients are in. */
+/* How long the roll call may take to reach all clients. */
 #define RUN_ROLL_CALL_NS (10 * NS_PER_SECOND)
 
 /* What is measured as differences. */

@@ -164,7 +164,7 @@ int schedule_step(struct task *task)
     TASK_END();
 }
 
-/* Somebody in the first room who doesn't speak; NULL: there is nobody. */
+/* A client of the first room that does not send; NULL: there is none. */
 static struct client *find_listener(const struct load *load)
 {
     const struct settings *settings = load->settings;

@@ -43,7 +43,7 @@ struct sender {
 /* Makes the sender for client `from`, whose watcher is set. */
 void sender_init(struct sender *sender, struct load *load, uint32_t from);
 
-/* Says the next message, due at `due_ns`. Nothing where it is not connected any more. */
+/* Sends the next message, due at `due_ns`. Does nothing if the client is disconnected. */
 void sender_say(struct sender *sender, int64_t due_ns);
 
 /* The step of sender->task: keeps the window full until it is cancelled. Returns 0. */
@@ -63,7 +63,7 @@ struct schedule {
     struct load *load;
     struct alarm alarm;
     int64_t start_ns;
-    uint64_t next; /* the how manieth message of all comes next */
+    uint64_t next; /* the number of the next message, counted over all senders */
     uint64_t late; /* sent more than SCHEDULE_LATE_NS after they were due */
     int64_t latest_ns; /* by how much, at most */
 };
@@ -75,8 +75,8 @@ void schedule_close(struct schedule *schedule);
 /* The step of schedule->task: sends what is due until it is cancelled. Returns 0. */
 int schedule_step(struct task *task);
 
-/* A question is a line too, and counts for the rate of who asks: few of them, so that a sender that
- * keeps below chatd's ten lines a second is not put above it by being measured. */
+/* A /ping counts as a line of the client that sends it. One per second does not push a sender that
+ * stays below chatd's ten lines per second over that limit. */
 #define PROBE_INTERVAL_NS NS_PER_SECOND
 
 struct probe {
@@ -84,17 +84,17 @@ struct probe {
     struct frame frame;
     int rc;
     struct client *speaker;
-    struct client *listener; /* NULL: everybody speaks */
+    struct client *listener; /* NULL: all clients send */
 };
 
-/* Chooses whom to ask. */
+/* Chooses the two clients. */
 void probe_init(struct probe *probe, struct load *load);
 
 /* The step of probe->task: asks until it is cancelled. Returns 0. */
 int probe_step(struct task *task);
 
 /* After it has ended: how long a speaker and a listener waited on average, in microseconds; a
- * question that was still open counts with its time so far. 0: nobody was asked. */
+ * /ping that is not answered yet counts with its time so far. 0: there was none. */
 double probe_speaker_us(const struct probe *probe);
 double probe_listener_us(const struct probe *probe);
 

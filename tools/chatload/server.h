@@ -36,27 +36,27 @@ struct server {
 /* Watches the process that the settings name, if they do. */
 void server_init(struct server *server, struct load *load);
 
-/* Starts the command of the settings; target->task is then to be spawned with target_step. 0, or
+/* Starts the command of the settings; server->task is then to be spawned with server_step. 0, or
  * -errno. */
 int server_spawn(struct server *server);
 
-/* Reads the output of a spawned server to its end. An end that nobody asked for ends the run. */
+/* Reads the output of a spawned server to its end. If it ends before server_stop, the run ends. */
 int server_step(struct task *task);
 
 /* Finds the processes to watch, once the server is ready. */
 void server_watch(struct server *server);
 
-/* What it uses; false where that isn't known. */
+/* What it uses; false if that is not known. */
 bool server_usage(const struct server *server, struct host_usage *usage);
 
-/* The frame of target_stop; zeroed. */
+/* The frame of server_stop; zeroed. */
 struct server_stop {
     struct frame frame;
     int rc;
     int64_t kill_ns;
 };
 
-/* Ends a spawned server and all of its group: TERM, and KILL where that doesn't help. Never cut
+/* Ends a spawned server and all of its group: TERM, and KILL if that does not help. Never cut
  * short. Returns 0. May suspend. */
 TASK_AWAITABLE int server_stop(struct task *task, struct server_stop *self, struct server *server);
 

@@ -31,7 +31,7 @@ static int find_metric(const char *name, size_t length)
 }
 
 /* Digits with or without a fraction; far from strtod's freedom, which takes inf and 0x1p3. Returns
- * where they end, or NULL where there are none, or too many. */
+ * where they end, or NULL if there are none, or too many. */
 static const char *parse_decimal(const char *text, double *value)
 {
     size_t whole = strspn(text, "0123456789");
@@ -142,7 +142,7 @@ static bool rooms_fit(const void *target, char accepted[static OPTIONS_ACCEPTED_
         return settings->rooms == 1;
     }
     snprintf(accepted, OPTIONS_ACCEPTED_TEXT,
-             "up to %u with --clients %u: somebody has to hear what one says",
+             "up to %u with --clients %u: each room needs a sender and a receiver",
              settings->clients / 2, settings->clients);
     return settings->rooms <= settings->clients / 2;
 }
@@ -182,7 +182,7 @@ static const struct option rows[] = {
      .range = {2, 1000000}},
     {.name = "senders",
      .argument = "N",
-     .help = "how many of them speak (10, or all where there are fewer)",
+     .help = "how many of them send messages (10, or all if there are fewer)",
      .accepted = "a whole number from 1 to 100000",
      .read = options_read_number,
      FIELD(senders),
@@ -190,7 +190,7 @@ static const struct option rows[] = {
     {.name = "rooms",
      .argument = "N",
      .fallback = "1",
-     .help = "spread over this many rooms, evenly; 1 is the lobby",
+     .help = "spread them over this many rooms, evenly; 1 is the lobby",
      .accepted = "a whole number from 1 to 9000",
      .read = options_read_number,
      FIELD(rooms),
@@ -230,14 +230,14 @@ static const struct option rows[] = {
      .range = {1, 100000},
      .fits = burst_fits},
     {.name = "spin",
-     .help = "never sleep, so that waking chatload isn't charged to the server; it needs a CPU of "
-             "its own",
+     .help = "never sleep, so that waking chatload is not charged to the server; needs a CPU for "
+             "itself",
      .read = options_read_flag,
      FIELD(spin)},
     {.name = "window",
      .argument = "N",
      .fallback = "8",
-     .help = "messages in flight a sender where --rate is 0",
+     .help = "messages in flight per sender if --rate is 0",
      .accepted = "a whole number from 1 to 100000",
      .read = options_read_number,
      FIELD(window),
@@ -252,7 +252,7 @@ static const struct option rows[] = {
     {.name = "stalled",
      .argument = "N",
      .fallback = "0",
-     .help = "clients besides that stop reading",
+     .help = "extra clients that stop reading",
      .accepted = "a whole number from 0 to 1000000",
      .read = options_read_number,
      FIELD(stalled),
@@ -260,7 +260,7 @@ static const struct option rows[] = {
     {.name = "churn",
      .argument = "N",
      .fallback = "0",
-     .help = "clients besides that connect and leave all the time",
+     .help = "extra clients that connect and leave all the time",
      .accepted = "a whole number from 0 to 10000",
      .read = options_read_number,
      FIELD(churn),
@@ -294,14 +294,15 @@ static const struct option rows[] = {
      FIELD(json_path)},
     {.name = "html",
      .argument = "FILE",
-     .help = "write the report for eyes, with plots; - is stdout",
+     .help = "write the report for people, with plots; - is stdout",
      .accepted = "the name of a file, or - for stdout",
      .read = options_read_text,
      FIELD(html_path)},
     {.name = "fail-if",
      .argument = "LIMIT",
-     .help = "status 1 where this is so, as in 'p99>50ms': > or < on lost, duplicated, reordered, "
-             "p50, p90, p99, p999, max (us, ms, s), rate (deliveries a second); repeatable",
+     .help =
+         "status 1 if this is so, as in 'p99>50ms': > or < on lost, duplicated, reordered, p50, "
+         "p90, p99, p999, max (us, ms, s), rate (deliveries per second); repeatable",
      .accepted = "> or < between " LIMIT_WORDS " and a time in us, ms or s",
      .read = read_limit},
     {.name = "version",
@@ -320,9 +321,9 @@ static const struct option operand = {
 static const struct options command_line = {
     .program = "chatload",
     .usage = "usage: chatload [HOST:PORT] [options]      (" DEFAULT_TARGET ")",
-    .note = "DUR is 250ms, 5s, 10m, 1h or a bare number of seconds. The status is 1 where a\n"
-            "delivery was lost, duplicated or reordered or a limit exceeded, 2 after a usage\n"
-            "error.",
+    .note = "DUR is 250ms, 5s, 10m, 1h or a bare number of seconds. The status is 1 if a\n"
+            "delivery was lost, duplicated or reordered or a --fail-if is so, 2 after a usage\n"
+            "error, 130 after Ctrl-C.",
     .rows = rows,
     .count = sizeof(rows) / sizeof(rows[0]),
     .operand = &operand,

@@ -24,7 +24,7 @@ enum metric {
     METRIC_P99,
     METRIC_P999,
     METRIC_MAX,
-    METRIC_RATE, /* deliveries a second */
+    METRIC_RATE, /* deliveries per second */
     METRICS
 };
 
@@ -54,13 +54,13 @@ enum protocol {
 
 struct settings {
     struct endpoint address;
-    const char *address_name; /* as given; NULL where a server is spawned */
+    const char *address_name; /* as given; NULL if a server is spawned */
     uint32_t clients; /* the healthy ones, senders included */
     uint32_t senders;
     uint32_t rooms;
     size_t size_bytes; /* of a message, without its newline */
     int64_t duration_ns;
-    uint32_t rate; /* messages a second in all; 0: as fast as it goes */
+    uint32_t rate; /* messages per second in all; 0: as fast as it goes */
     uint32_t burst;
     bool spin; /* never sleeps */
     uint32_t window;
