@@ -12,6 +12,7 @@
 #include "reactor/base/buffer.h"
 #include "reactor/base/clock.h"
 #include "reactor/base/list.h"
+#include "reactor/base/random.h"
 #include "reactor/base/sys.h"
 #include "reactor/base/wheel.h"
 
@@ -39,6 +40,8 @@
 #include "reactor/net/listener.h"
 #include "reactor/net/service.h"
 #include "reactor/net/stream.h"
+#include "reactor/net/wakeup.h"
+#include "reactor/net/watch.h"
 
 /* What programs build from tasks. */
 #include "reactor/patterns/batch.h"

@@ -105,11 +105,24 @@ struct sys {
     ssize_t (*send)(struct sys *sys, int fd, const void *data, size_t size);
     ssize_t (*send_segments)(struct sys *sys, int fd, const struct iovec *segments, int count);
     int (*shutdown_write)(struct sys *sys, int fd);
+    int (*reset_on_close)(struct sys *sys,
+                          int fd); /* close() sends a reset: SO_LINGER, socket(7) */
     int (*unsent)(struct sys *sys, int fd); /* bytes not yet acknowledged: SIOCOUTQ, tcp(7) */
     int (*set_option)(struct sys *sys, int fd, int level, int option, int value);
     int (*get_option)(struct sys *sys, int fd, int level, int option, int *value);
     int (*local_address)(struct sys *sys, int fd, struct sys_address *address);
     int (*peer_user)(struct sys *sys, int fd, uid_t *uid); /* SO_PEERCRED, unix(7) */
+
+    /* A descriptor that any thread can make readable, eventfd(2). wakeup_raise may be called from
+     * any thread and from signal handlers. wakeup_take makes it unreadable again: 0, or -EAGAIN if
+     * it was not raised. */
+    int (*wakeup_open)(struct sys *sys);
+    void (*wakeup_raise)(struct sys *sys, int fd);
+    int (*wakeup_take)(struct sys *sys, int fd);
+
+    /* Makes `fd`, which another program opened, what descriptors are here: non-blocking and
+     * close-on-exec. -EBADF if it isn't open. */
+    int (*inherit)(struct sys *sys, int fd);
 
     /* Files: small and local, so they may block for as long as a disk takes. open_read opens for
      * reading, open_write creates and truncates with mode 0600. takes waits `timeout_ns` at most

@@ -3,6 +3,7 @@
  *
  *   sys.c       memory, clocks, readiness, signals, sockets, the process
  *   sys_file.c  files that last, and syncs that do not block
+ *   sys_wakeup.c  wake-ups from other threads, inherited sockets, resets
  *   sys_address.c  addresses as text, and how hosts become addresses
  */
 #ifndef REACTOR_BASE_SYS_INTERNAL_H
@@ -26,6 +27,13 @@ int kernel_sync_result(struct sys *sys, int fd);
 /* Ends what sync_open made on `fd`, if it did: before `fd` is closed. Waits for a sync that is
  * under way. */
 void kernel_sync_close(int fd);
+
+/* The table's calls on what other threads and other programs do. */
+int kernel_reset_on_close(struct sys *sys, int fd);
+int kernel_wakeup_open(struct sys *sys);
+void kernel_wakeup_raise(struct sys *sys, int fd);
+int kernel_wakeup_take(struct sys *sys, int fd);
+int kernel_inherit(struct sys *sys, int fd);
 
 /* The table's look-up of hosts. */
 int sys_resolve(struct sys *sys, const char *host, uint16_t port, struct sys_address *addresses,

@@ -243,6 +243,16 @@ int loop_forget(struct loop *loop, struct descriptor *descriptor)
     return fd;
 }
 
+void loop_adopt(struct loop *loop, struct descriptor *to, struct descriptor *from,
+                void (*notify)(struct descriptor *descriptor))
+{
+    assert(loop->descriptors[from->fd] == from);
+    *to = *from;
+    to->notify = notify;
+    loop->descriptors[to->fd] = to;
+    *from = (struct descriptor){.fd = -1};
+}
+
 void loop_close(struct loop *loop, struct descriptor *descriptor)
 {
     int fd = loop_forget(loop, descriptor);

@@ -142,6 +142,11 @@ int loop_watch(struct loop *loop, struct descriptor *descriptor, int fd,
  * owns that again and closes it: until then the kernel goes on to report its events, in vain. */
 int loop_forget(struct loop *loop, struct descriptor *descriptor);
 
+/* Makes `to` the one that watches what `from` does, with its readiness. `from` isn't watched
+ * any more. Can't fail: nothing changes for the kernel. */
+void loop_adopt(struct loop *loop, struct descriptor *to, struct descriptor *from,
+                void (*notify)(struct descriptor *descriptor));
+
 /* Closes the descriptor; events under way for it are dropped. Harmless where it isn't watched. */
 void loop_close(struct loop *loop, struct descriptor *descriptor);
 

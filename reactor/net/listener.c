@@ -172,14 +172,35 @@ static int listen_at_port(struct listener *listener, int fd)
     return rc;
 }
 
+static void prepare(struct listener *listener, struct loop *loop)
+{
+    *listener = (struct listener){.loop = loop, .spare = -1};
+    listener->descriptor.fd = -1;
+    listener->rest.callback = (struct callback){.run = rest_over, .name = "listener rest"};
+    wait_list_init(&listener->waiting);
+}
+
+/* Takes over a socket that listens. On failure it is still the caller's. */
+static int take_over(struct listener *listener, int fd)
+{
+    struct sys *sys = listener->loop->sys;
+    listener->spare = sys->socket(sys, AF_UNIX);
+    if (listener->spare < 0)
+        return listener->spare;
+    int rc = loop_watch(listener->loop, &listener->descriptor, fd, notify);
+    if (rc < 0) {
+        (void)sys->close(sys, listener->spare);
+        listener->descriptor.fd = -1;
+    }
+    return rc;
+}
+
 int listener_open_mode(struct listener *listener, struct loop *loop,
                        const struct sys_address *address, mode_t mode)
 {
     struct sys *sys = loop->sys;
-    *listener = (struct listener){.loop = loop, .address = *address, .spare = -1};
-    listener->descriptor.fd = -1;
-    listener->rest.callback = (struct callback){.run = rest_over, .name = "listener rest"};
-    wait_list_init(&listener->waiting);
+    prepare(listener, loop);
+    listener->address = *address;
     int fd = sys->socket(sys, address->any.sa_family);
     if (fd < 0)
         return fd;
@@ -187,29 +208,36 @@ int listener_open_mode(struct listener *listener, struct loop *loop,
                                                : listen_at_port(listener, fd);
     if (rc < 0)
         goto close_socket;
-    listener->spare = sys->socket(sys, AF_UNIX);
-    if (listener->spare < 0) {
-        rc = listener->spare;
-        goto remove;
-    }
-    rc = loop_watch(loop, &listener->descriptor, fd, notify);
+    rc = take_over(listener, fd);
     if (rc < 0)
-        goto close_spare;
+        goto remove;
     return 0;
 
-close_spare:
-    (void)sys->close(sys, listener->spare);
 remove:
     remove_path(listener);
 close_socket:
     (void)sys->close(sys, fd);
-    listener->descriptor.fd = -1;
     return rc;
 }
 
 int listener_open(struct listener *listener, struct loop *loop, const struct sys_address *address)
 {
     return listener_open_mode(listener, loop, address, 0666);
+}
+
+int listener_inherit(struct listener *listener, struct loop *loop, int fd)
+{
+    struct sys *sys = loop->sys;
+    int listens = 0;
+    prepare(listener, loop);
+    int rc = sys->inherit(sys, fd);
+    if (rc == 0)
+        rc = sys->get_option(sys, fd, SOL_SOCKET, SO_ACCEPTCONN, &listens);
+    if (rc == 0)
+        rc = sys->local_address(sys, fd, &listener->address);
+    if (rc < 0)
+        return rc;
+    return listens ? take_over(listener, fd) : -EINVAL;
 }
 
 void listener_close(struct listener *listener)

@@ -62,6 +62,12 @@ int listener_open(struct listener *listener, struct loop *loop, const struct sys
 int listener_open_mode(struct listener *listener, struct loop *loop,
                        const struct sys_address *address, mode_t mode);
 
+/* Listens on `fd`, a socket that was listening when this program was started (systemd hands over
+ * descriptor 3 and LISTEN_FDS). `fd` is the listener's from here; a unix path stays when it is
+ * closed. Returns 0; -EINVAL if it isn't listening, or another -errno, and `fd` is still the
+ * caller's. */
+int listener_inherit(struct listener *listener, struct loop *loop, int fd);
+
 /* Stops listening; connections not yet accepted are refused. Removes the path of a unix socket if
  * that still leads to this one. No task may be waiting. Does nothing on a closed listener. */
 void listener_close(struct listener *listener);

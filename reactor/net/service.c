@@ -31,6 +31,7 @@ static void release_connection(struct task_group *group, struct task *task)
 {
     struct service *service = container_of(group, struct service, connections);
     group->loop->sys->release(group->loop->sys, connection_of(task));
+    semaphore_release(&service->places);
     listener_retry(&service->listener);
 }
 
@@ -60,19 +61,34 @@ free_connection:
 close_fd:
     if (fd >= 0)
         (void)sys->close(sys, fd); /* nothing was sent on it */
+    semaphore_release(&service->places);
+}
+
+static void prepare(struct service *service, struct fanout *fanout)
+{
+    assert(service->step && "a service has a step");
+    assert(service->connections_max <= INT_MAX && "a limit isn't negative");
+    assert((!service->connection_bytes || service->connection_bytes >= sizeof(struct connection)) &&
+           "a connection begins with struct connection");
+    service->fanout = fanout;
+    semaphore_init(&service->places, service->connections_max ? service->connections_max : INT_MAX);
 }
 
 int service_open(struct service *service, struct fanout *fanout, const char *host, uint16_t port)
 {
     struct sys *sys = fanout->loop->sys;
     struct sys_address address;
-    assert(service->step);
-    assert(!service->connection_bytes || service->connection_bytes >= sizeof(struct connection));
+    prepare(service, fanout);
     int found = sys->resolve(sys, host, port, &address, 1);
     if (found <= 0)
         return found < 0 ? found : -ENOENT;
-    service->fanout = fanout;
     return listener_open(&service->listener, fanout->loop, &address);
+}
+
+int service_inherit(struct service *service, struct fanout *fanout, int fd)
+{
+    prepare(service, fanout);
+    return listener_inherit(&service->listener, fanout->loop, fd);
 }
 
 int service_step(struct task *task)
@@ -83,6 +99,9 @@ int service_step(struct task *task)
     task_group_open(&self->connections, task, "connections", GROUP_CONTAIN);
     self->connections.release = release_connection;
     for (;;) {
+        TASK_AWAIT(self->rc, semaphore_acquire(task, &self->places));
+        if (self->rc < 0)
+            break;
         TASK_AWAIT(self->rc, listener_accept(task, &self->listener, &self->peer));
         if (self->rc < 0)
             break;

@@ -19,6 +19,7 @@
 
 #include "reactor/net/listener.h"
 #include "reactor/net/stream.h"
+#include "reactor/task/sync.h"
 #include "reactor/task/task_group.h"
 
 struct service;
@@ -52,6 +53,8 @@ struct service {
     /* Set by the program; the rest zeroed. */
     task_step *step; /* awaited by each connection's task, once */
     size_t connection_bytes; /* of the program's struct; 0: it has none but struct connection */
+    unsigned
+        connections_max; /* at once; newcomers beyond wait in the kernel's queue. 0: no limit */
 
     /* Of service.c. */
     struct frame frame;
@@ -60,6 +63,7 @@ struct service {
     struct fanout *fanout;
     struct listener listener; /* its address is the real one, where port 0 was asked for */
     struct sys_address peer;
+    struct semaphore places; /* for connections */
     struct task_group connections;
 };
 
@@ -67,6 +71,10 @@ struct service {
  * free one). May block for as long as a name server takes. Returns 0, or -errno with nothing
  * left. */
 int service_open(struct service *service, struct fanout *fanout, const char *host, uint16_t port);
+
+/* The same on a socket that listens already (listener_inherit), which is the service's from here.
+ * Returns 0, or -errno and `fd` is still the caller's. */
+int service_inherit(struct service *service, struct fanout *fanout, int fd);
 
 /*
  * The step of service->task, of an open service: accepts until it is cancelled, then waits for its

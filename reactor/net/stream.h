@@ -19,8 +19,11 @@
 #include "reactor/broadcast/broadcast.h"
 #include "reactor/task/task.h"
 
-/* The most that is read at once, and so the most that is read and not consumed. */
+/* The most that is read at once. */
 #define STREAM_READ_BYTES ((size_t)16 * 1024)
+
+/* The most that a program may ask to have in the input at once. */
+#define STREAM_HELD_BYTES ((size_t)1024 * 1024)
 
 /* How long stream_finish waits for a peer that takes nothing, and how long in all: a peer that
  * takes a byte now and then must not hold a connection for ever. */
@@ -83,17 +86,52 @@ void stream_consume(struct stream *stream, size_t size);
 TASK_AWAITABLE int stream_read_line(struct task *task, struct stream *stream, size_t max,
                                     char **line, size_t *size);
 
+/*
+ * Reads what stands before `delimiter` (a string of at least one byte, "\r\n\r\n" for example), at
+ * most `max` bytes (STREAM_READ_BYTES at most). The delimiter is taken too, and a NUL stands in its
+ * place. Returns 1 with *bytes and *size, which are valid until the next await; 0 at the end of the
+ * input; -ENODATA if the input ended before the delimiter (stream_input has what came); -EMSGSIZE
+ * as stream_read_line; or the connection's -errno. May suspend.
+ */
+TASK_AWAITABLE int stream_read_until(struct task *task, struct stream *stream,
+                                     const char *delimiter, size_t max, char **bytes, size_t *size);
+
+/* Reads exactly `size` bytes (1 to STREAM_HELD_BYTES). Returns 1 with *bytes, which are valid until
+ * the next await; 0 at the end of the input; -ENODATA if the input ended after fewer bytes
+ * (stream_input has them), or the connection's -errno. May suspend. */
+TASK_AWAITABLE int stream_read_exactly(struct task *task, struct stream *stream, size_t size,
+                                       char **bytes);
+
+/* Waits until there are more than `have` bytes of input (less than STREAM_HELD_BYTES): for a parser
+ * that found only a part of something. Returns as stream_fill; at the end, what is there stays.
+ * May suspend. */
+TASK_AWAITABLE int stream_fill_beyond(struct task *task, struct stream *stream, size_t have);
+
 /* Writing. */
 
 /* Queues a copy of `size` bytes for the end of the turn. Returns 0 (also where the connection is
- * lost: the next read tells), -ENOMEM or -ENOBUFS with nothing queued. */
+ * lost: the next read tells); -ENOMEM or -ENOBUFS with nothing queued; -EPIPE after
+ * stream_shutdown_write. */
 int stream_write(struct stream *stream, const char *bytes, size_t size);
+
+/* Queues what printf(3) would print. Returns as stream_write. */
+__attribute__((format(printf, 2, 3))) int stream_print(struct stream *stream, const char *format,
+                                                       ...);
 
 /* Waits until at most `low_bytes` of what stream_write queued are unsent. Returns 0, or the
  * connection's -errno; -ECANCELED or -ETIMEDOUT. May suspend. */
 TASK_AWAITABLE int stream_drain(struct task *task, struct stream *stream, size_t low_bytes);
 
 /* Ending. */
+
+/* Sends all that is owed, and then the end: the peer reads it, and may go on to speak. Its
+ * subscriptions must have been taken off. Returns 0, the connection's -errno, -ECANCELED or
+ * -ETIMEDOUT. May suspend. */
+TASK_AWAITABLE int stream_shutdown_write(struct task *task, struct stream *stream);
+
+/* Closes at once so that the peer gets an error (ECONNRESET) and no end: for an answer that stays
+ * incomplete. A unix socket has no such error, and is closed. */
+void stream_reset(struct stream *stream);
 
 /* Gives the connection up with `error` (a -errno), where the program can't go on with it: reads
  * return it, nothing more is sent. The first error stays. */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "reactor/base/random.h"
 #include "reactor/sim/sim_internal.h"
 
 #define ERRORS_MAX 5
@@ -29,6 +30,11 @@ static const struct {
     [SIM_SEND] = {"send", {ECONNRESET, EPIPE, ENOBUFS, ETIMEDOUT}},
     [SIM_SEND_SEGMENTS] = {"send_segments", {ECONNRESET, EPIPE, ENOBUFS, ETIMEDOUT}},
     [SIM_SHUTDOWN_WRITE] = {"shutdown_write", {ENOTCONN}},
+    [SIM_RESET_ON_CLOSE] = {"reset_on_close", {EINVAL}},
+    [SIM_WAKEUP_OPEN] = {"wakeup_open", {EMFILE, ENFILE, ENOMEM}},
+    [SIM_WAKEUP_RAISE] = {"wakeup_raise", {0}},
+    [SIM_WAKEUP_TAKE] = {"wakeup_take", {0}},
+    [SIM_INHERIT] = {"inherit", {EBADF}},
     [SIM_UNSENT] = {"unsent", {EINVAL}},
     [SIM_SET_OPTION] = {"set_option", {ENOPROTOOPT, ENOMEM}},
     [SIM_GET_OPTION] = {"get_option", {ENOPROTOOPT}},
@@ -57,18 +63,9 @@ static const struct {
     [SIM_RESOLVE] = {"resolve", {ENOENT, EAGAIN, ENOMEM}},
 };
 
-/* splitmix64: every seed, 0 included, is as good as any other. */
-static uint64_t next_random(struct sim *sim)
-{
-    uint64_t z = sim->random += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 uint64_t sim_random(struct sim *sim, uint64_t bound)
 {
-    return next_random(sim) % bound;
+    return random_below(&sim->random, bound);
 }
 
 /* A rate of 0 draws no number, so that options which are off leave the others' course alone. */

@@ -59,7 +59,8 @@ enum sim_kind {
     SIM_KIND_SOCKET,
     SIM_KIND_FILE,
     SIM_KIND_DIRECTORY,
-    SIM_KIND_SYNC
+    SIM_KIND_SYNC,
+    SIM_KIND_WAKEUP
 };
 
 struct sim_descriptor {
@@ -77,6 +78,7 @@ struct sim_descriptor {
     struct list ready; /* of SIM_KIND_POLL: descriptors to which something happened */
     struct sim_descriptor *poll; /* what watches this one; NULL: nothing */
     struct list happened; /* on poll->ready */
+    bool raised; /* SIM_KIND_WAKEUP */
     uint64_t key; /* as given to poll_add */
 };
 
@@ -116,6 +118,7 @@ struct sim_socket {
     size_t send_capacity;
     size_t receive_capacity;
     bool shut; /* the owner sends no more */
+    bool resets; /* at its close */
     bool end_arrived; /* ... and `far` has been told */
     bool ended; /* `far` sends no more: the owner reads the end after `arrived` */
     bool wants_space; /* a send did not fit: room for more is news */

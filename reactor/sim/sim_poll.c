@@ -13,6 +13,7 @@ static const char *const kind_names[] = {
     [SIM_KIND_POLL] = "a poll",        [SIM_KIND_SIGNALS] = "a signal descriptor",
     [SIM_KIND_SOCKET] = "a socket",    [SIM_KIND_FILE] = "a file",
     [SIM_KIND_DIRECTORY] = "a folder", [SIM_KIND_SYNC] = "a descriptor for syncs",
+    [SIM_KIND_WAKEUP] = "a wakeup",
 };
 
 static int lowest_free(struct sim *sim)
@@ -143,8 +144,52 @@ static uint32_t ready_of(struct sim *sim, struct sim_descriptor *descriptor)
         return sim->signals_pending ? SYS_READABLE : 0;
     if (descriptor->kind == SIM_KIND_SYNC)
         return sim_disk_ready(sim, descriptor);
+    if (descriptor->kind == SIM_KIND_WAKEUP)
+        return SYS_WRITABLE | (descriptor->raised ? SYS_READABLE : 0);
     return sim_socket_ready(descriptor->socket);
 }
+
+/* --- wakeups ------------------------------------------------------------------------------ */
+
+static int door_wakeup_open(struct sys *sys)
+{
+    struct sim *sim = sim_of(sys);
+    struct sim_descriptor *descriptor;
+    int fault = sim_enter(sim, SIM_WAKEUP_OPEN);
+    return fault < 0 ? fault : sim_descriptor_open(sim, SIM_KIND_WAKEUP, &descriptor);
+}
+
+static void door_wakeup_raise(struct sys *sys, int fd)
+{
+    struct sim *sim = sim_of(sys);
+    struct sim_descriptor *descriptor =
+        sim_descriptor_at(sim, fd, SIM_KIND_WAKEUP, SIM_WAKEUP_RAISE);
+    sim_enter(sim, SIM_WAKEUP_RAISE);
+    descriptor->raised = true;
+    sim->idle = false;
+    sim_happened(descriptor);
+}
+
+static int door_wakeup_take(struct sys *sys, int fd)
+{
+    struct sim *sim = sim_of(sys);
+    struct sim_descriptor *descriptor =
+        sim_descriptor_at(sim, fd, SIM_KIND_WAKEUP, SIM_WAKEUP_TAKE);
+    sim_enter(sim, SIM_WAKEUP_TAKE);
+    bool raised = descriptor->raised;
+    descriptor->raised = false;
+    return raised ? 0 : -EAGAIN;
+}
+
+static int door_inherit(struct sys *sys, int fd)
+{
+    struct sim *sim = sim_of(sys);
+    int fault = sim_enter(sim, SIM_INHERIT);
+    (void)sim_any_descriptor_at(sim, fd, SIM_INHERIT);
+    return fault;
+}
+
+/* --- polls -------------------------------------------------------------------------------- */
 
 static int door_poll_open(struct sys *sys)
 {
@@ -244,4 +289,8 @@ void sim_poll_install(struct sys *sys)
     sys->poll_add = door_poll_add;
     sys->poll_wait = door_poll_wait;
     sys->close = door_close;
+    sys->wakeup_open = door_wakeup_open;
+    sys->wakeup_raise = door_wakeup_raise;
+    sys->wakeup_take = door_wakeup_take;
+    sys->inherit = door_inherit;
 }

@@ -181,6 +181,17 @@ static int door_shutdown_write(struct sys *sys, int fd)
     return over ? -ENOTCONN : 0;
 }
 
+static int door_reset_on_close(struct sys *sys, int fd)
+{
+    struct sim *sim = sim_of(sys);
+    struct sim_socket *socket = sim_socket_at(sim, fd, SIM_RESET_ON_CLOSE);
+    int fault = sim_enter(sim, SIM_RESET_ON_CLOSE);
+    if (fault < 0)
+        return fault;
+    socket->resets = socket->family != AF_UNIX;
+    return 0;
+}
+
 /* The end takes a place in TCP's sequence, and so counts as a byte until it is acknowledged. */
 static int door_unsent(struct sys *sys, int fd)
 {
@@ -238,6 +249,8 @@ static int door_get_option(struct sys *sys, int fd, int level, int option, int *
         return fault;
     if (level == SOL_SOCKET && option == SO_ERROR)
         *value = -take_error(socket);
+    else if (level == SOL_SOCKET && option == SO_ACCEPTCONN)
+        *value = socket->state == SIM_LISTENING;
     else
         *value = sim_socket_option(socket, level, option);
     return 0;
@@ -273,6 +286,7 @@ void sim_socket_install(struct sys *sys)
     sys->send = door_send;
     sys->send_segments = door_send_segments;
     sys->shutdown_write = door_shutdown_write;
+    sys->reset_on_close = door_reset_on_close;
     sys->unsent = door_unsent;
     sys->set_option = door_set_option;
     sys->get_option = door_get_option;

@@ -115,7 +115,7 @@ void sim_wire_close(struct sim_socket *socket)
 {
     if (socket->state == SIM_LISTENING)
         close_queue(socket);
-    if (socket->arrived.size && !sim_wire_over(socket))
+    if ((socket->arrived.size || socket->resets) && !sim_wire_over(socket))
         sim_wire_reset(socket, 0);
     socket->shut = true;
     sim_wire_schedule(socket);

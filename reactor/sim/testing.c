@@ -173,9 +173,11 @@ static void report_unfinished(struct testing *testing, enum outcome outcome)
                          [SPINS] = "turns without end in one instant",
                          [CANNOT_WAIT] = "couldn't wait for the kernel"};
     begin_report(testing);
-    report(testing, "%s did not finish: it %s\n", testing->root.main->wake.callback.name,
+    const struct task *main = testing->root.main;
+    report(testing, "%s did not finish: it %s\n", main ? main->wake.callback.name : "the program",
            how[outcome]);
-    root_print(&testing->root, report_line, testing);
+    if (main)
+        root_print(&testing->root, report_line, testing);
     list_for_each(node, &testing->scripts)
         report_script(testing, container_of(node, struct testing_script, node));
 }
@@ -197,6 +199,20 @@ bool testing_resume(struct testing *testing, int64_t limit_ns)
     }
     testing->root.main = NULL; /* its memory is its owner's again */
     return true;
+}
+
+bool testing_settle(struct testing *testing)
+{
+    int64_t now_ns = sim_now_ns(testing->sim);
+    int turns = 0;
+    enum outcome outcome;
+    sim_limit(testing->sim, now_ns);
+    do
+        outcome = turn(testing, now_ns, &turns);
+    while (outcome == GOES_ON);
+    if (outcome != IS_STUCK)
+        report_unfinished(testing, outcome);
+    return outcome == IS_STUCK;
 }
 
 bool testing_run(struct testing *testing, struct task *task, const char *name, task_step *step,

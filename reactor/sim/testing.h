@@ -76,6 +76,10 @@ bool testing_run(struct testing *testing, struct task *task, const char *name, t
  * did not finish it. */
 bool testing_resume(struct testing *testing, int64_t limit_ns);
 
+/* Turns the loop until nothing is ready at this instant; no time passes. Returns false, with
+ * testing->report, if that never comes: the program spins. Runs callbacks. */
+bool testing_settle(struct testing *testing);
+
 /* Far ends. */
 
 /* Makes `stream`, which may be uninitialised memory, a connected one, and *peer its far end. Not

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <criterion/criterion.h>
 
+#include "reactor/base/random.h"
 #include "reactor/task/sync.h"
 
 struct sim *sim;
@@ -99,8 +100,5 @@ int actor_waits(struct task *task, void *object)
 
 unsigned fixture_random(uint64_t *state, unsigned bound)
 {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (unsigned)((z ^ (z >> 31)) % bound);
+    return (unsigned)random_below(state, bound);
 }

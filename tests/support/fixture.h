@@ -60,7 +60,7 @@ bool actor_waiting(const struct actor *actor);
 int actor_sleeps(struct task *task, void *object);
 int actor_waits(struct task *task, void *object);
 
-/* splitmix64, so that a seed that is printed is enough to see a failure again. Below `bound`. */
+/* A number below `bound`. The printed seed is enough to see a failure again. */
 unsigned fixture_random(uint64_t *state, unsigned bound);
 
 /* Plain, where a test checks thousands of things: an assertion of Criterion's is a message. */

@@ -212,3 +212,110 @@ Test(service, whatever_call_fails_the_next_one_is_served)
     cr_assert_gt(nth, 5, "only %ju calls could fail", nth - 1);
     close_service();
 }
+
+/* --- a limit, and an inherited socket --- */
+
+static void restart(unsigned connections_max)
+{
+    task_cancel(&service.task, loop.now_ns);
+    fixture_settle();
+    service = (struct service){.step = counting_step,
+                               .connection_bytes = sizeof(struct counting),
+                               .connections_max = connections_max};
+}
+
+static void run(void)
+{
+    cr_assert_eq(task_group_spawn(&actor_group, &service.task, "counting", service_step), 0);
+    fixture_settle();
+}
+
+Test(service, beyond_its_limit_newcomers_wait_until_somebody_leaves)
+{
+    struct sim_peer *peers[5];
+    restart(2);
+    cr_assert_eq(service_open(&service, &fanout, "127.0.0.1", 7007), 0);
+    run();
+    for (int i = 0; i < 5; i++) {
+        peers[i] = sim_connect(sim, ADDRESS);
+        sim_peer_say(peers[i], "hello\n");
+    }
+    fixture_settle();
+    cr_assert_eq(service.connections.alive, 2);
+    cr_assert_str_eq(sim_peer_text(peers[2]), "");
+    for (int i = 0; i < 5; i++) {
+        cr_assert_str_eq(sim_peer_text(peers[i]), "1 hello\r\n", "number %d", i);
+        cr_assert_leq(service.connections.alive, 2);
+        sim_peer_close(peers[i]);
+        fixture_pass(NS_PER_SECOND);
+    }
+    cr_assert_eq(service.connections.alive, 0);
+    close_service();
+}
+
+Test(service, a_newcomer_without_memory_takes_no_place)
+{
+    restart(1);
+    cr_assert_eq(service_open(&service, &fanout, "127.0.0.1", 7007), 0);
+    run();
+    sim_options(sim)->no_memory_ppm = 1000000;
+    for (int i = 0; i < 3; i++) {
+        (void)sim_connect(sim, ADDRESS);
+        fixture_settle();
+    }
+    sim_options(sim)->no_memory_ppm = 0;
+    struct sim_peer *ann = sim_connect(sim, ADDRESS);
+    sim_peer_say(ann, "hello\n");
+    fixture_settle();
+    cr_assert_str_eq(sim_peer_text(ann), "1 hello\r\n");
+    close_service();
+}
+
+Test(service, it_serves_on_a_socket_that_was_listening_before)
+{
+    struct sys *sys = loop.sys;
+    struct sys_address address;
+    restart(0);
+    cr_assert_eq(sys_address_local(&address, "/run/service"), 0);
+    int fd = sys->socket(sys, AF_UNIX);
+    cr_assert_eq(sys->bind(sys, fd, &address), 0);
+    cr_assert_eq(service_inherit(&service, &fanout, fd), -EINVAL, "it doesn't listen");
+    cr_assert_eq(sys->listen(sys, fd, 1), 0);
+    cr_assert_eq(service_inherit(&service, &fanout, fd), 0);
+    run();
+    struct sim_peer *ann = sim_connect(sim, "unix:/run/service");
+    sim_peer_say(ann, "hello\n");
+    fixture_settle();
+    cr_assert_str_eq(sim_peer_text(ann), "1 hello\r\n");
+    task_cancel(&service.task, loop.now_ns);
+    fixture_settle();
+    struct sys_file_info info;
+    cr_assert_eq(sys->path_info(sys, "/run/service", &info), 0);
+    cr_assert_eq(info.kind, SYS_FILE_SOCKET, "whoever made the path removes it");
+    close_service();
+}
+
+Test(service, an_inherited_socket_that_can_not_be_used_stays_the_callers)
+{
+    struct sys *sys = loop.sys;
+    struct sys_address address;
+    bool more = true;
+    restart(0);
+    cr_assert_eq(sys->resolve(sys, "127.0.0.1", 7008, &address, 1), 1);
+    for (uint64_t nth = 1; more; nth++) {
+        int fd = sys->socket(sys, AF_INET);
+        cr_assert_eq(sys->bind(sys, fd, &address), 0);
+        cr_assert_eq(sys->listen(sys, fd, 1), 0);
+        int before = sim_open_descriptors(sim);
+        sim_fail_nth(sim, nth, 0);
+        int rc = service_inherit(&service, &fanout, fd);
+        more = sim_failed_call(sim) != NULL;
+        cr_assert_eq(rc < 0, more);
+        if (rc < 0) {
+            cr_assert_eq(sim_open_descriptors(sim), before);
+            (void)sys->close(sys, fd);
+        }
+    }
+    run();
+    close_service();
+}

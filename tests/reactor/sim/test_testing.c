@@ -504,3 +504,37 @@ Test(testing, two_main_tasks_at_once_are_a_bug, .signal = SIGABRT)
     (void)testing_run(&testing, &a.task, "a", waiter_step, 0);
     (void)testing_run(&testing, &b.task, "b", waiter_step, 0);
 }
+
+/* --- until nothing is ready --- */
+
+Test(testing, it_runs_until_nothing_is_ready_and_no_further)
+{
+    struct waiter waiter = {.sleep_ns = NS_PER_SECOND};
+
+    testing_open(&testing, NULL);
+    root_start(&testing.root, &testing.loop, &waiter.task, "waiter", waiter_step);
+    int64_t begin_ns = sim_now_ns(testing.sim);
+    cr_assert(testing_settle(&testing));
+    cr_assert(task_where(&waiter.task), "it sleeps");
+    cr_assert_eq(sim_now_ns(testing.sim), begin_ns);
+    cr_assert(testing_resume(&testing, 2 * NS_PER_SECOND));
+    cr_assert(testing_settle(&testing), "also without a main task");
+    cr_assert(testing_close(&testing), "%s", testing.report);
+}
+
+static void wakes_itself(struct callback *callback)
+{
+    loop_call_soon(&testing.loop, callback);
+}
+
+Test(testing, what_spins_is_never_settled)
+{
+    struct callback callback = {.run = wakes_itself, .name = "spinner"};
+
+    testing_open(&testing, NULL);
+    loop_call_soon(&testing.loop, &callback);
+    cr_assert_not(testing_settle(&testing));
+    cr_assert(reported("the program did not finish: it turns without end in one instant"));
+    list_remove(&callback.node);
+    cr_assert(testing_close(&testing), "%s", testing.report);
+}
