@@ -50,8 +50,9 @@ static unsigned depth_max = 3;
 static struct worker crew[4];
 static struct workers workers = {.name = "workers", .crew = crew, .crew_size = 4, .queue_limit = 4};
 
-static bool passes(int error) /* what may be better a little later */
+static bool passes(void *object, int error) /* what may be better a little later */
 {
+    (void)object;
     return error == -EBUSY || error == -ECONNRESET || error == -EPIPE || error == -ETIMEDOUT;
 }
 

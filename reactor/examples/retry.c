@@ -86,8 +86,9 @@ static int client_step(struct task *task)
 }
 
 /* Whoever is not allowed to will not be later either. */
-static bool may_pass(int error)
+static bool may_pass(void *object, int error)
 {
+    (void)object;
     return error != -EACCES;
 }
 

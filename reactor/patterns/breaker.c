@@ -53,6 +53,12 @@ static bool probe_due(const struct breaker *breaker, int64_t now_ns)
     return now_ns >= breaker->probe_ns && (breaker->probes == 0 || now_ns > lost_ns);
 }
 
+static void report(const struct breaker *breaker, enum breaker_state state)
+{
+    if (breaker->policy->on_change)
+        breaker->policy->on_change(breaker->policy->context, breaker, state);
+}
+
 int breaker_enter(struct breaker *breaker, struct breaker_pass *pass, int64_t now_ns)
 {
     assert(breaker->policy && "a breaker is initialised before it is entered");
@@ -62,8 +68,9 @@ int breaker_enter(struct breaker *breaker, struct breaker_pass *pass, int64_t no
             breaker->counts.refused++;
             return -EHOSTDOWN;
         }
-        breaker->probes++;
         breaker->probed_ns = now_ns;
+        if (breaker->probes++ == 0)
+            report(breaker, BREAKER_HALF_OPEN);
     }
     breaker->inside++;
     *pass = (struct breaker_pass){.breaker = breaker, .generation = breaker->generation};
@@ -77,6 +84,7 @@ static void trip(struct breaker *breaker, int64_t now_ns)
     breaker->probes = 0;
     breaker->counts.opened++;
     breaker->probe_ns = time_after(now_ns, breaker->policy->open_ns);
+    report(breaker, BREAKER_OPEN);
 }
 
 static void mend(struct breaker *breaker)
@@ -85,6 +93,7 @@ static void mend(struct breaker *breaker)
     breaker->generation++;
     breaker->probes = 0;
     forget_failures(breaker);
+    report(breaker, BREAKER_CLOSED);
 }
 
 /* Takes the place of the oldest instant; the one that is the oldest then decides. */
@@ -111,7 +120,7 @@ static bool speaks_against(const struct breaker_policy *policy, int result)
 {
     if (result >= 0 || result == -ECANCELED)
         return false;
-    return !policy->is_failure || policy->is_failure(result);
+    return !policy->is_failure || policy->is_failure(policy->context, result);
 }
 
 void breaker_leave(struct breaker_pass *pass, int64_t now_ns, int result)

@@ -32,14 +32,22 @@
 /* Room for a line of breaker_describe. */
 #define BREAKER_TEXT_BYTES 256
 
+struct breaker;
+
+enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
+
 struct breaker_policy {
     unsigned failures; /* so many of them open it, 1 to BREAKER_FAILURES_MAX, ... */
     int64_t window_ns; /* ... when the last came no later than this after the first */
     int64_t open_ns; /* how long it stays open before it lets a probe through */
-    bool (*is_failure)(int error); /* whether this -errno speaks against the service; NULL: any */
-};
 
-enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
+    /* Optional. Whether this -errno speaks against the service; NULL: any does. */
+    bool (*is_failure)(void *context, int error);
+    /* Called after each change of state, for a log or a gauge. It must not enter or leave. The time
+     * alone changes nothing: a breaker is half-open from when its first probe is let through. */
+    void (*on_change)(void *context, const struct breaker *breaker, enum breaker_state state);
+    void *context; /* handed to both */
+};
 
 /* Since breaker_init; for people. */
 struct breaker_counts {

@@ -47,6 +47,7 @@ static int create(struct pool *pool, struct pool_item **item)
         return -ENOMEM;
     memset(*item, 0, pool->item_bytes);
     (*item)->pool = pool;
+    (*item)->made_ns = pool->loop->now_ns;
     return 0;
 }
 
@@ -61,14 +62,22 @@ static void close_item(struct pool *pool, struct pool_item *item)
     destroy(pool, item);
 }
 
-/* The latest returned, off the list of the idle; NULL where there is none. */
+static bool too_old(const struct pool *pool, const struct pool_item *item)
+{
+    return pool->life_ns > 0 && pool->loop->now_ns - item->made_ns >= pool->life_ns;
+}
+
+/* The latest returned that is not too old, off the list of the idle; NULL if there is none. */
 static struct pool_item *take_idle(struct pool *pool)
 {
-    struct list *node = list_pop(&pool->idle);
-    if (!node)
-        return NULL;
-    pool->idle_count--;
-    return item_of_node(node);
+    struct list *node;
+    while ((node = list_pop(&pool->idle))) {
+        pool->idle_count--;
+        if (!too_old(pool, item_of_node(node)))
+            return item_of_node(node);
+        close_item(pool, item_of_node(node));
+    }
+    return NULL;
 }
 
 static bool trusted(const struct pool *pool, const struct pool_item *item)
@@ -118,6 +127,7 @@ void pool_init(struct pool *pool, struct loop *loop)
     assert(pool->close && "a pool can end its items");
     assert(pool->keep_ns >= 0 && "items aren't kept for less than no time");
     assert(pool->trust_ns >= 0 && "items aren't trusted for less than no time");
+    assert(pool->life_ns >= 0 && "items don't live for less than no time");
     pool->loop = loop;
     pool->expiry.callback.run = expire;
     pool->expiry.callback.name = pool->name;
@@ -149,7 +159,6 @@ static int lend(struct pool_lease *self, struct pool *pool)
     return 0;
 }
 
-/* All that may be needed. */
 static int lease_step(struct task *task, struct pool_lease *self, struct pool *pool)
 {
     TASK_BEGIN();
@@ -181,22 +190,26 @@ leave_place:
     TASK_END();
 }
 
-/* What most leases find: a place that nobody waits for and a good item. It asks the same questions
- * in the same order as the step above, for half its instructions. */
-static bool lease_at_once(struct task *task, struct pool_lease *self, struct pool *pool)
+/* What most leases find: a place that nobody waits for and a good item. */
+struct pool_item *pool_try_lease(struct pool *pool)
 {
-    if (self->frame.resume || pool->idle_count == 0 || !list_empty(&pool->waiting.tasks) ||
-        task_cancelled(task) || !trusted(pool, item_of_node(pool->idle.next)))
-        return false;
+    bool waits = pool->busy_count == pool->limit || !list_empty(&pool->waiting.tasks);
+    if (pool->idle_count == 0 || waits || !trusted(pool, item_of_node(pool->idle.next)))
+        return NULL;
+    struct pool_item *item = take_idle(pool);
+    if (!item)
+        return NULL;
     pool->busy_count++;
-    self->item = take_idle(pool);
-    self->item->leased = true;
-    return true;
+    item->leased = true;
+    return item;
 }
 
+/* Trying first costs half the instructions of the step, which asks the same in the same order. */
 int pool_lease(struct task *task, struct pool_lease *self, struct pool *pool)
 {
-    return lease_at_once(task, self, pool) ? 0 : lease_step(task, self, pool);
+    if (!self->frame.resume && !task_cancelled(task) && (self->item = pool_try_lease(pool)))
+        return 0;
+    return lease_step(task, self, pool);
 }
 
 /* Takes an item back from whoever leased it. */
@@ -210,7 +223,7 @@ static void end_lease(struct pool *pool, struct pool_item *item)
 void pool_release(struct pool *pool, struct pool_item *item)
 {
     end_lease(pool, item);
-    if (pool->shut) {
+    if (pool->shut || too_old(pool, item) || (pool->reset && pool->reset(item) < 0)) {
         close_item(pool, item);
     } else {
         item->idle_since_ns = pool->loop->now_ns;

@@ -35,6 +35,7 @@ struct pool;
 struct pool_item {
     struct pool *pool; /* to which it must be returned */
     struct list node; /* among the idle ones, or on no list */
+    int64_t made_ns; /* when it was made */
     int64_t idle_since_ns; /* valid while idle */
     bool leased;
 };
@@ -46,6 +47,7 @@ struct pool {
     size_t item_bytes; /* of the program's struct */
     int64_t keep_ns; /* an item that was idle for so long is closed; TIME_NEVER: never */
     int64_t trust_ns; /* an item that was idle for less is lent without a check */
+    int64_t life_ns; /* an item that is older is closed instead of lent or kept; 0: no limit */
 
     /* Makes what the item stands for; its memory is zeroed. Returns 0, or -errno with nothing left
      * to close. An awaitable: it may suspend. */
@@ -54,6 +56,10 @@ struct pool {
     /* Whether an idle item is still good: 0, or -errno, and it is closed. NULL: none is checked. An
      * awaitable. One that is cut short leaves the item in the middle of something: closed, too. */
     int (*check)(struct task *task, struct pool_item *item);
+
+    /* Prepares a returned item for the next task, or says why it is of no use (-errno): then it is
+     * closed. NULL: nothing is to be done. Must not suspend. */
+    int (*reset)(struct pool_item *item);
 
     /* Ends what the item stands for. Its memory is the pool's. Must not suspend. */
     void (*close)(struct pool_item *item);
@@ -88,8 +94,12 @@ void pool_init(struct pool *pool, struct loop *loop);
  */
 TASK_AWAITABLE int pool_lease(struct task *task, struct pool_lease *self, struct pool *pool);
 
-/* Gives an item back for the next who asks. It must be one that this pool lent and that was not
- * given back yet. Closes it where the pool is shut. */
+/* The same without waiting: an idle item that needs no check, if there is one and nobody waits;
+ * else NULL. For a callback, or for work that can do without. */
+struct pool_item *pool_try_lease(struct pool *pool);
+
+/* Gives an item back for the next task. It must be one that this pool lent and that was not given
+ * back yet. Closes it if the pool is shut, it is too old, or `reset` refuses it. */
 void pool_release(struct pool *pool, struct pool_item *item);
 
 /* Gives back an item that is broken, or in the middle of something: closes it. A new one takes its

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "reactor/base/random.h"
+
 void retry_init(struct retry *retry, const struct retry_policy *policy, uint64_t seed)
 {
     assert(policy->factor >= 1 && "a pause doesn't shrink: the factor is at least 1");
@@ -11,21 +13,15 @@ void retry_init(struct retry *retry, const struct retry_policy *policy, uint64_t
     *retry = (struct retry){.policy = policy, .random = seed};
 }
 
-/* splitmix64: good enough to scatter clients, and any seed will do, also 0. */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-/* From 0 to `ceiling_ns`, both included: the upper half of a product, which costs no division. */
+/* From 0 to `ceiling_ns`, both included: the upper half of a product of 128 bits, which costs no
+ * division. By halves of 32 bits, as not every machine multiplies more. */
 static int64_t draw(uint64_t *state, int64_t ceiling_ns)
 {
-    unsigned __int128 product = next_random(state);
-    product *= (uint64_t)ceiling_ns + 1;
-    return (int64_t)(product >> 64);
+    uint64_t chance = random_next(state), count = (uint64_t)ceiling_ns + 1;
+    uint64_t low = (chance & UINT32_MAX) * (count & UINT32_MAX);
+    uint64_t middle = (chance >> 32) * (count & UINT32_MAX) + (low >> 32);
+    uint64_t other = (chance & UINT32_MAX) * (count >> 32) + (middle & UINT32_MAX);
+    return (int64_t)((chance >> 32) * (count >> 32) + (middle >> 32) + (other >> 32));
 }
 
 /* How long to sleep before the next attempt; raises the ceiling for the one after it. */
@@ -46,15 +42,22 @@ static bool ends_in_time(const struct task *task, int64_t pause_ns)
 }
 
 /* Whether the latest attempt calls for another and policy and time allow it; draws the pause. */
-static bool another(const struct task *task, struct retry *retry)
+static bool another(const struct task *task, struct retry *retry, void *object)
 {
     const struct retry_policy *policy = retry->policy;
     if (retry->rc >= 0 || retry->attempts == policy->attempts)
         return false;
-    if (policy->again && !policy->again(retry->rc))
+    if (policy->again && !policy->again(object, retry->rc))
         return false;
     retry->pause_ns = next_pause_ns(retry);
-    return ends_in_time(task, retry->pause_ns);
+    int64_t asked_ns = policy->pause_ns ? policy->pause_ns(object, retry->rc) : -1;
+    if (asked_ns >= 0)
+        retry->pause_ns = asked_ns;
+    if (!ends_in_time(task, retry->pause_ns))
+        return false;
+    if (policy->before_pause)
+        policy->before_pause(object, retry);
+    return true;
 }
 
 static void begin(struct task *task, struct retry *retry)
@@ -74,7 +77,7 @@ int retry_run(struct task *task, struct retry *const self, retry_attempt *attemp
     for (;;) {
         self->attempts++;
         TASK_AWAIT(self->rc, attempt(task, object));
-        if (!another(task, self))
+        if (!another(task, self, object))
             break;
         TASK_AWAIT(self->slept, task_sleep(task, self->pause_ns));
         if (self->slept < 0) {

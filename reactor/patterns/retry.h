@@ -22,6 +22,8 @@
 
 #include "reactor/task/task.h"
 
+struct retry;
+
 /* How often and how long; shared by as many retries as like. */
 struct retry_policy {
     unsigned attempts; /* at most, the first included; 0: any number */
@@ -29,7 +31,16 @@ struct retry_policy {
     unsigned factor; /* by which that grows from pause to pause; at least 1 */
     int64_t cap_ns; /* beyond which it doesn't; at least first_delay_ns */
     int64_t limit_ns; /* a deadline over all attempts and pauses together; 0: none */
-    bool (*again)(int error); /* whether this -errno is worth another attempt; NULL: any is */
+
+    /* Optional; each is handed the `object` of retry_run, and must not suspend. */
+
+    /* Whether this -errno is worth another attempt; NULL: any is. */
+    bool (*again)(void *object, int error);
+    /* How long to pause after this -errno, a server's "Retry-After" for example; it may be longer
+     * than cap_ns. Negative: as drawn. */
+    int64_t (*pause_ns)(void *object, int error);
+    /* Called before each pause: retry->rc failed, retry->pause_ns follows. */
+    void (*before_pause)(void *object, const struct retry *retry);
 };
 
 struct retry {
@@ -40,7 +51,7 @@ struct retry {
 
     /* Of retry.c. */
     struct frame frame;
-    int rc; /* of the latest attempt */
+    int rc; /* what the latest attempt returned */
     int slept; /* of the latest pause */
     int64_t ceiling_ns; /* the longest the next pause may be */
     struct cancel_scope limit;

@@ -218,8 +218,9 @@ Test(retry, even_without_a_delay_the_others_have_a_turn_between_attempts)
     cr_assert(actor_ended(&client.actor, -ECONNREFUSED));
 }
 
-static bool is_passing(int error)
+static bool is_passing(void *object, int error)
 {
+    (void)object;
     return error == -ECONNREFUSED;
 }
 
@@ -468,7 +469,7 @@ static int model_predict(const struct model *model, int64_t *now_ns)
         *now_ns += answer->takes_ns;
         if (answer->result >= 0 || n + 1 == limits->attempts)
             return answer->result;
-        if (limits->again && !limits->again(answer->result))
+        if (limits->again && !limits->again(NULL, answer->result))
             return answer->result;
         bool last = n + 1 == client->begun;
         int64_t pause_ns = last ? client->retry.pause_ns : client->pauses_ns[n + 1];
