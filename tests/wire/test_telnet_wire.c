@@ -3,6 +3,7 @@
 #include "tests/support/client.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Telnet's words as strings, so that what is typed reads like what is meant. */
@@ -416,6 +417,17 @@ Test(telnet_wire, a_byte_order_mark_before_the_first_command_vanishes)
     expect(ann, "* You are now ann.");
     expect_next(bob, "#lobby <ann> hi");
     server_stop(server);
+}
+
+Test(telnet_wire, a_byte_order_mark_before_the_motd_vanishes)
+{
+    char *path = scratch_write("motd", "\uFEFFbe\tkind\n");
+    struct server *server = server_start("--motd", path);
+    struct client *ann = client_open(server);
+    expect_greeting(ann, "chatd");
+    expect(ann, "* be kind");
+    server_stop(server);
+    free(path);
 }
 
 /* Somebody whose first bytes these are is refused and let go, and Bob never hears of it. */
