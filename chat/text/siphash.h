@@ -1,11 +1,11 @@
 /*
- * siphash: a keyed hash that can't be guessed without its key. Pure.
+ * siphash: a keyed hash that nobody can predict without its key. Pure.
  *
  * SipHash-2-4 by Jean-Philippe Aumasson and Daniel J. Bernstein ("SipHash: a
- * fast short-input PRF", 2012). Names in a hash table are chosen by those who
- * connect; with an ordinary hash anybody can choose ten thousand that fall into
- * one chain. Without the key of this one nobody can tell where a name falls, so
- * long as neither the key nor a hash value is ever shown.
+ * fast short-input PRF", 2012). Clients choose the names in a hash table. With
+ * an ordinary hash, anybody could choose ten thousand that fall into one chain;
+ * with this one they would need the key. Neither the key nor a hash value may
+ * ever be shown.
  */
 #ifndef CHAT_TEXT_SIPHASH_H
 #define CHAT_TEXT_SIPHASH_H

@@ -31,7 +31,7 @@ static enum telnet_event enter(struct telnet *telnet, enum state state)
     return TELNET_NOTHING;
 }
 
-/* The byte after an IAC. One that is no command of ours, or no command at all, is ignored. */
+/* The byte after an IAC. A command that means nothing here, or no command at all, is ignored. */
 static enum telnet_event command(struct telnet *telnet, uint8_t byte)
 {
     telnet->state = BETWEEN_COMMANDS;
@@ -94,7 +94,7 @@ enum telnet_event telnet_feed(struct telnet *telnet, uint8_t byte,
     case IN_SUBNEGOTIATION:
         return byte == TELNET_IAC ? enter(telnet, IN_SUBNEGOTIATION_AFTER_IAC) : TELNET_NOTHING;
     case IN_SUBNEGOTIATION_AFTER_IAC:
-        /* A doubled IAC is a parameter; so, for us, is anything else but the end. */
+        /* A doubled IAC is a parameter. So is, for the server, anything else but the end. */
         return enter(telnet, byte == SUBNEGOTIATION_END ? BETWEEN_COMMANDS : IN_SUBNEGOTIATION);
     }
     return TELNET_NOTHING;

@@ -37,7 +37,7 @@ static const struct unit duration_units[] = {
 };
 
 /* How many digits `text` begins with; *value is their number, or UINT64_MAX (which no range admits)
- * where that doesn't fit. */
+ * if that does not fit. */
 static size_t read_digits(const char *text, size_t length, uint64_t *value)
 {
     size_t used = 0;
@@ -62,7 +62,7 @@ static const struct unit *find_unit(const struct unit *units, size_t count, cons
     return NULL;
 }
 
-/* Reads digits and one of `units`; the form is judged before the value. */
+/* Reads digits and one of `units`. The form is judged before the value. */
 static int parse_scaled(const char *text, size_t length, const struct unit *units, size_t count,
                         uint64_t *value)
 {
@@ -122,7 +122,7 @@ int units_parse_duration(const char *text, size_t length, int64_t *duration_ns)
     return 0;
 }
 
-/* The burst of a rate: what stands behind the slash, or else a few seconds' worth. */
+/* The burst of a rate: what follows the slash, or else a few seconds' worth. */
 static int parse_burst(const char *slash, const char *end, uint64_t lines, uint64_t *burst)
 {
     static const struct units_range range = {1, UNITS_RATE_BURST_MAX};
@@ -175,7 +175,7 @@ void units_format_duration(int64_t duration_ns, char text[static UNITS_DURATION_
     int used =
         snprintf(text, UNITS_DURATION_TEXT, "%" PRIu64 " %s", whole_ns / unit->factor, unit->name);
     uint64_t rest_ns = whole_ns % unit->factor;
-    /* From a second down, one unit is as much as anybody reads. */
+    /* From a second down, nobody reads a second unit. */
     if (unit->factor > (uint64_t)NS_PER_SECOND && rest_ns >= unit[1].factor)
         snprintf(text + used, UNITS_DURATION_TEXT - (size_t)used, " %" PRIu64 " %s",
                  rest_ns / unit[1].factor, unit[1].name);
@@ -231,8 +231,8 @@ static char *put_digits(char *to, unsigned int value, int width, char after)
     return to + width + 1;
 }
 
-/* gmtime_r would read the time zone's file behind our back, past the door to the kernel. An int64_t
- * of nanoseconds spans 1677 to 2262: a year has four digits. */
+/* gmtime_r would read the time zone's file without going through sys.h. An int64_t of nanoseconds
+ * spans 1677 to 2262, so a year has four digits. */
 void units_format_utc(int64_t realtime_ns, char text[static UNITS_UTC_TEXT])
 {
     int64_t seconds = realtime_ns / NS_PER_SECOND - (realtime_ns % NS_PER_SECOND < 0);

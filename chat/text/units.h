@@ -1,16 +1,20 @@
 /*
- * units: how people write numbers, sizes, durations, rates and dates. Pure.
+ * units: numbers, sizes, durations, rates and dates as people write them. Pure.
  *
  * Inside the server a duration is int64_t nanoseconds and a size is size_t
- * bytes; what is typed on a command line or in a chat is read here, and what
- * people are shown is written here, and nowhere else. Reading takes text and
- * length (a word in the middle of a line needs no copy) and is strict: no sign,
- * no blank, no fraction (`1.5h` is `90m`), nothing left over, never a value cut
- * down to what fits. Writing knows no locale and no time zone but UTC.
+ * bytes. Only this module reads what people type, on the command line or in the
+ * chat, and writes what they are shown.
  *
- * Every units_parse_... returns 0, -EINVAL where the text has not the form, or
- * -ERANGE where it has and the value is too small or too large; the result is
- * written in the first case only.
+ *      rc = units_parse_duration("250ms", 5, &duration_ns);
+ *      units_format_duration(duration_ns, text);             `250 ms`
+ *
+ * Reading takes text and length, so a word in the middle of a line needs no
+ * copy. It is strict: no sign, no blank, no fraction (write `90m` for 1.5 h),
+ * nothing left over, and a value that does not fit is refused. Writing knows no
+ * locale and no time zone but UTC.
+ *
+ * Every units_parse_... returns 0; -EINVAL if the text does not have the form; or
+ * -ERANGE if the value is too small or too large. Only 0 writes the result.
  */
 #ifndef CHAT_TEXT_UNITS_H
 #define CHAT_TEXT_UNITS_H
@@ -20,13 +24,14 @@
 
 #include "chat/text/pace.h"
 
-/* The values that will do, both ends included; `most` is below UINT64_MAX. */
+/* The values that are accepted, both ends included; `most` is below UINT64_MAX. */
 struct units_range {
     uint64_t least;
     uint64_t most;
 };
 
-/* Beyond these a limit is none; they keep arithmetic in nanoseconds far from overflow. */
+/* The largest rate and burst. Larger ones would limit nothing, and these keep arithmetic in
+ * nanoseconds far from overflow. */
 #define UNITS_RATE_LINES_MAX 1000000
 #define UNITS_RATE_BURST_MAX 4000000
 
@@ -52,14 +57,14 @@ int units_parse_rate(const char *text, size_t length, struct pace_limit *limit);
 #define UNITS_SIZE_TEXT 24
 #define UNITS_UTC_TEXT 20
 
-/* Writes a duration for people, in its one or two largest units, rounded down: `850 us`, `250 ms`,
- * `3 s`, `2 min`, `1 h 5 min`, `3 d 4 h`. What is negative or under a microsecond is `0 s`. */
+/* Writes a duration in its one or two largest units, rounded down: `850 us`, `250 ms`, `3 s`,
+ * `2 min`, `1 h 5 min`, `3 d 4 h`. A negative one, or one under a microsecond, is `0 s`. */
 void units_format_duration(int64_t duration_ns, char text[static UNITS_DURATION_TEXT]);
 
-/* Writes a size so that units_parse_size reads the same again: `1M`, `64K`, `1500`. */
+/* Writes a size as units_parse_size reads it: `1M`, `64K`, `1500`. */
 void units_format_size(size_t size_bytes, char text[static UNITS_SIZE_TEXT]);
 
-/* Writes an instant of the wall's clock, before 1970 too, as `YYYY-MM-DD hh:mm:ss` in UTC. */
+/* Writes an instant of the wall clock, also before 1970, as `YYYY-MM-DD hh:mm:ss` in UTC. */
 void units_format_utc(int64_t realtime_ns, char text[static UNITS_UTC_TEXT]);
 
 #endif
