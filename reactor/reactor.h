@@ -23,6 +23,7 @@
 
 /* Tasks, who owns them, and what they wait for. */
 #include "reactor/task/cleanup.h"
+#include "reactor/task/file_sync.h"
 #include "reactor/task/queue.h"
 #include "reactor/task/root.h"
 #include "reactor/task/sync.h"

@@ -106,7 +106,7 @@ static void read_content(const char *content, size_t size, struct record *record
 
 static bool is_known(uint8_t type)
 {
-    return type >= RECORD_LINE && type <= RECORD_UNBAN;
+    return type >= RECORD_LINE && type <= RECORD_SYNCED;
 }
 
 struct record_found record_find(const char *bytes, size_t size, struct record *record)

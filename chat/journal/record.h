@@ -45,7 +45,9 @@ enum record_type {
     RECORD_KEY = 3, /* text: the room's key; empty: the room asks for none any more */
     RECORD_END = 4, /* the room has ended, and what it remembered with it */
     RECORD_BAN = 5, /* text: ADDRESS/BITS; stamp: when it ends, INT64_MAX: never; no room */
-    RECORD_UNBAN = 6 /* text: ADDRESS/BITS; no room */
+    RECORD_UNBAN = 6, /* text: ADDRESS/BITS; no room */
+    RECORD_SYNCED =
+        7 /* stamp: so many bytes of the file were on the disk before this was written */
 };
 
 /* The texts point into the caller's memory, or into the window that was read. They have no NUL. */

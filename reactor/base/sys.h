@@ -152,10 +152,11 @@ struct sys {
     int (*file_info)(struct sys *sys, int fd, struct sys_file_info *info);
 
     /* Syncs that do not block: io_submit(2) with IOCB_CMD_FSYNC. sync_open makes a descriptor that
-     * becomes readable when a sync has ended, after a first sync of `fd` that blocks: -errno if the
-     * kernel or the file system can't do it. sync_start begins one, of everything written to `fd`
-     * so far; at most one at a time for each descriptor of sync_open. sync_result takes its end:
-     * 0, the sync's -errno, or -EAGAIN while it is under way. close() waits for one under way. */
+     * becomes readable when a sync has ended, after a first sync of `fd` (a file or a folder) that
+     * blocks: -errno if the kernel or the file system can't do it. sync_start begins one, of
+     * everything written to `fd` so far; at most one at a time for each descriptor of sync_open.
+     * sync_result takes its end: 0, the sync's -errno, or -EAGAIN while it is under way. close()
+     * waits for one under way. */
     int (*sync_open)(struct sys *sys, int fd);
     int (*sync_start)(struct sys *sys, int sync, int fd);
     int (*sync_result)(struct sys *sys, int sync);

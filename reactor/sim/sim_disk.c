@@ -177,10 +177,12 @@ static int door_sync_open(struct sys *sys, int fd)
     int fault = sim_enter(sim, SIM_SYNC_OPEN);
     if (fault < 0)
         return fault;
-    struct sim_file *file = sim_descriptor_at(sim, fd, SIM_KIND_FILE, SIM_SYNC_OPEN)->file;
+    struct sim_file *file = sim_any_descriptor_at(sim, fd, SIM_SYNC_OPEN)->file;
     int made = sim_descriptor_open(sim, SIM_KIND_SYNC, &descriptor);
-    if (made >= 0)
+    if (made >= 0 && file)
         copy_bytes(&file->durable, &file->content);
+    else if (made >= 0)
+        make_names_durable(sim);
     return made;
 }
 
