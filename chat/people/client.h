@@ -43,6 +43,8 @@ struct client {
     struct stream stream; /* its outbox's tag is who it is, whatever it is called */
     struct member first; /* the memory of one membership; others are allocated */
     struct client_extra *extra; /* NULL until there is any */
+    const struct broadcast
+        *held; /* the room its line waits for: room.h; NULL: none. Not followed */
     struct answer *answer; /* long answers that wait for the reader: answer.h; NULL: none */
     int64_t heard_ns; /* when a byte last came from it */
     uint8_t memberships; /* rooms it is in */

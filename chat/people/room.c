@@ -131,9 +131,36 @@ static size_t compose(struct room *room, const char *between, const char *name, 
     return (size_t)(to - room->chat->output) + text.iov_len;
 }
 
+/* Whether the room is ahead of its readers; then the line of `client` waits for it. */
+static bool is_ahead(const struct room *room, struct client *client)
+{
+    if (broadcast_has_space(&room->broadcast))
+        return false;
+    client->held = &room->broadcast;
+    return true;
+}
+
+bool room_holds_back(const struct client *client)
+{
+    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next)
+        if (at->broadcast == client->held && member_of(at))
+            return !broadcast_has_space(at->broadcast);
+    return false;
+}
+
+bool room_any_ahead(struct client *client)
+{
+    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next)
+        if (member_of(at) && is_ahead(room_of(member_of(at)), client))
+            return true;
+    return false;
+}
+
 int room_speak(struct member *member, const char *text, size_t length)
 {
     struct room *room = room_of(member);
+    if (is_ahead(room, client_of(member)))
+        return 0;
     if (member->arrival)
         room_announce(room);
     struct iovec said = {.iov_base = (char *)text, .iov_len = length};
@@ -143,6 +170,8 @@ int room_speak(struct member *member, const char *text, size_t length)
 int room_emote(struct member *member, const char *text, size_t length)
 {
     struct room *room = room_of(member);
+    if (is_ahead(room, client_of(member)))
+        return 0;
     if (member->arrival)
         room_announce(room);
     struct iovec said = {.iov_base = (char *)text, .iov_len = length};
@@ -186,6 +215,8 @@ int room_set_topic(struct member *member, const char *text, size_t length)
 {
     struct room *room = room_of(member);
     struct client *client = client_of(member);
+    if (is_ahead(room, client))
+        return 0;
     char *topic = client_copy_text(client, text, length);
     if (!topic)
         return -ENOMEM;

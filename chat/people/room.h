@@ -104,7 +104,20 @@ size_t room_gap(const struct subscriber *subscriber, uint64_t lines, char *text,
 /* The fanout's rule for a subscription that has ended: frees it. */
 void room_subscription_ended(struct subscriber *subscriber);
 
-/* `#room <nick> TEXT` to all others, and remembered. Returns 0 or -ENOMEM with nothing said. */
+/*
+ * A room that is ahead of its readers (broadcast_has_space) takes no speech, emote, topic or rename
+ * until they were served. The functions below then only note the room in client->held, and
+ * the session carries the same line out again once room_holds_back is false. Nobody else waits.
+ */
+
+/* Whether the line that `client` was held back with has to wait still. */
+bool room_holds_back(const struct client *client);
+
+/* Whether a rename has to wait for one of the rooms of `client`; notes which. */
+bool room_any_ahead(struct client *client);
+
+/* `#room <nick> TEXT` to all others, and remembered. Returns 0 (also if the line is held back) or
+ * -ENOMEM with nothing said. */
 int room_speak(struct member *member, const char *text, size_t length);
 
 /* `#room * nick TEXT`, likewise. */
@@ -113,7 +126,7 @@ int room_emote(struct member *member, const char *text, size_t length);
 /* `#room -- TEXT` to all members. Where there is no memory nobody is told. */
 void room_event(struct room *room, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Sets the topic, which isn't empty, and tells all. Returns 0 or -ENOMEM. */
+/* Sets the topic, which isn't empty, and tells all. Returns 0 (also if held back) or -ENOMEM. */
 int room_set_topic(struct member *member, const char *text, size_t length);
 
 /* Tells the others in all rooms of `client` that it was called `before`. A room in which its

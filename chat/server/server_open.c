@@ -84,7 +84,7 @@ static int open_chat(struct server *server)
                                                       .ended = room_subscription_ended};
     struct chat *chat = &server->chat;
     bool skip = chat->config->slow_policy == CONFIG_SLOW_SKIP;
-    stream_fanout_init(&chat->fanout, chat->loop, skip ? &skipping : &disconnecting);
+    fanout_init(&chat->fanout, chat->loop, skip ? &skipping : &disconnecting);
     int rc = open_tables(server);
     if (rc < 0)
         goto close_fanout;
@@ -100,7 +100,7 @@ close_scratch:
     close_scratch(chat);
     close_tables(server);
 close_fanout:
-    stream_fanout_release(&chat->fanout);
+    fanout_release(&chat->fanout);
     return rc;
 }
 
@@ -110,7 +110,7 @@ static void close_chat(struct server *server)
     room_release(chat->lobby);
     close_scratch(chat);
     close_tables(server);
-    stream_fanout_release(&chat->fanout);
+    fanout_release(&chat->fanout);
     motd_drop(chat->motd, chat->loop->sys);
 }
 

@@ -41,7 +41,7 @@ void command_nick(const struct call *call)
         client_tell(client, "You are %s.", client->name);
         return;
     }
-    if (!may_be_called(call, name))
+    if (!may_be_called(call, name) || room_any_ahead(client))
         return;
     memcpy(before, client->name, sizeof(before));
     if (client_rename(client, name.text, name.length) < 0) {

@@ -12,6 +12,12 @@
  * is. */
 #define SESSION_AHEAD_BYTES ((size_t)4 * 1024)
 
+/* What is carried out of one client's input in one turn: so many bytes, where each line counts as
+ * so many more than it has. That is 256 empty lines, and bounds what one client can say before
+ * others are heard and the room's readers are served. */
+#define SESSION_SHARE_BYTES ((uint32_t)16 * 1024)
+#define SESSION_SHARE_LINE_BYTES 64
+
 /* How long after Ctrl-C a telnet may take to ask for the timing mark. */
 #define SESSION_MARK_NS (100 * NS_PER_MS)
 
@@ -90,7 +96,40 @@ static void run_line(struct session *self, const struct input_line *line)
         return;
     }
     clean[length] = '\0';
+    self->client.held = NULL;
     command_run(&self->client, clean, length);
+    if (self->client.held)
+        keep_partial(self, line);
+}
+
+/* Waits until the room is no longer ahead for which a line is held back. */
+static int wait_for_room(struct task *task, struct session *self)
+{
+    return task_wait(task, &chat_of(self)->fanout.space, !room_holds_back(&self->client));
+}
+
+/* Carries out the line that was held back. */
+static void take_held(struct session *self)
+{
+    struct input_line line = resume_line(self);
+    run_line(self, &line);
+}
+
+/* Charges a part of the input to the client's share of this turn. */
+static void use_share(struct session *self, size_t bytes)
+{
+    struct session_reading *reading = &self->reading;
+    uint32_t turn = (uint32_t)self->task.loop->turn;
+    if (reading->turn != turn)
+        reading->share_bytes = 0;
+    reading->turn = turn;
+    reading->share_bytes += (uint32_t)bytes + SESSION_SHARE_LINE_BYTES;
+}
+
+static bool share_used_up(const struct session *self)
+{
+    return self->reading.turn == (uint32_t)self->task.loop->turn &&
+           self->reading.share_bytes >= SESSION_SHARE_BYTES;
 }
 
 /*
@@ -160,6 +199,7 @@ static bool take_event(struct session *self)
     struct input_raw raw = {.bytes = (const uint8_t *)bytes, .size = size};
     enum input_event event = input_pull(&reading->input, &line, &raw);
     stream_consume(stream, size - raw.size);
+    use_share(self, size - raw.size);
     if (event != INPUT_LINE && event != INPUT_FOREIGN && line.length > 0)
         keep_partial(self, &line);
     if (event == INPUT_MORE)
@@ -338,9 +378,23 @@ static int session_step(struct task *task)
         if (self->client.end || self->client.answer)
             continue;
 
+        /* A line waits for a room that is ahead of its readers, and what follows for the line. */
+        if (self->client.held) {
+            TASK_AWAIT(self->rc, wait_for_room(task, self));
+            judge_wait(self, false);
+            if (!self->client.end)
+                take_held(self);
+            continue;
+        }
+
         /* Who is above its rate is read more slowly. */
         if (ahead_ns(self) > 0) {
             TASK_AWAIT(self->rc, task_sleep(task, ahead_ns(self)));
+            judge_wait(self, false);
+            continue;
+        }
+        if (share_used_up(self)) {
+            TASK_AWAIT(self->rc, task_sleep(task, 0)); /* the next turn */
             judge_wait(self, false);
             continue;
         }

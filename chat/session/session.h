@@ -19,7 +19,9 @@
 struct session_reading {
     struct pace pace;
     struct input input;
-    struct buffer partial; /* the beginning of a line whose end has not come */
+    struct buffer partial; /* the beginning of a line whose end has not come; or a line held back */
+    uint32_t turn; /* when it last had its share, and */
+    uint32_t share_bytes; /* how much of that was used up */
     struct cancel_scope idle;
 };
 

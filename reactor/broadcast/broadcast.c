@@ -24,6 +24,7 @@ void broadcast_release(struct broadcast *broadcast)
     struct sys *sys = broadcast->fanout->pool.sys;
     list_remove(&broadcast->pass);
     chunklog_release(&broadcast->log);
+    wait_list_wake_all(&broadcast->fanout->space); /* nobody waits for this one any more */
     sys->release(sys, broadcast->members);
     broadcast->members = NULL;
     broadcast->capacity = 0;
@@ -102,8 +103,8 @@ void broadcast_unsubscribe(struct subscriber *subscriber)
     struct subscriber *last = broadcast->members[--broadcast->count];
     broadcast->members[subscriber->index] = last;
     last->index = subscriber->index;
-    /* The last member may have moved to a place that the pass has left behind. */
-    if (list_linked(&broadcast->pass))
+    /* The last member may have moved to a place that a pass under way has left behind. */
+    if (broadcast->left > 0)
         broadcast->left = broadcast->count;
     if (broadcast->log.end != broadcast->log.first)
         broadcast_trim_soon(broadcast);
@@ -217,44 +218,11 @@ static void step_over(struct subscriber *subscriber, uint64_t boundary)
         subscriber->cursor = boundary;
 }
 
-/* Brings every member past `boundary`: a reader that isn't blocked is sent what it is owed before
- * anything is dropped for it. Backwards, because a send may end subscriptions, and the gap that one
- * leaves in the array is filled from its end. */
-static void move_all_past(struct broadcast *broadcast, uint64_t boundary)
-{
-    struct fanout *fanout = broadcast->fanout;
-    for (uint32_t i = broadcast->count; i-- > 0;) {
-        if (i >= broadcast->count)
-            continue;
-        struct subscriber *member = broadcast->members[i];
-        if (member->cursor < boundary && !member->outbox->blocked)
-            fanout->transmit(member->outbox);
-        if (i < broadcast->count && broadcast->members[i] == member && member->cursor < boundary)
-            step_over(member, boundary);
-    }
-}
-
-/* Drops the oldest chunks whose every line is more than the backlog behind, with `size` added. */
-static void make_room(struct broadcast *broadcast, size_t size)
-{
-    struct chunklog *log = &broadcast->log;
-    for (const struct chunk *oldest; (oldest = chunklog_oldest(log));) {
-        if (oldest->end_line == log->end)
-            return; /* still being filled */
-        if (log->bytes - oldest->used + size <= broadcast->backlog_bytes)
-            return;
-        uint64_t boundary = oldest->end_line;
-        move_all_past(broadcast, boundary);
-        chunklog_drop_below(log, boundary);
-    }
-}
-
 int broadcast_append(struct broadcast *broadcast, struct subscriber *author, const char *line,
                      size_t size)
 {
     if (broadcast->count == 0 || (author && broadcast->count == 1))
         return 0; /* nobody listens */
-    make_room(broadcast, size);
     int rc = chunklog_append(&broadcast->log, line, size, author ? author->outbox->tag : 0,
                              broadcast->fanout->sequence + 1);
     if (rc < 0)
@@ -266,17 +234,47 @@ int broadcast_append(struct broadcast *broadcast, struct subscriber *author, con
     return 0;
 }
 
+bool broadcast_has_space(const struct broadcast *broadcast)
+{
+    const struct chunklog *log = &broadcast->log;
+    return chunklog_held(log) <= broadcast->backlog_bytes ||
+           chunklog_boundary(log, broadcast->backlog_bytes) == log->first;
+}
+
+/* The oldest line that a member needs: any member, or one that is not blocked. */
+static uint64_t lowest_cursor(const struct broadcast *broadcast, bool blocked_too)
+{
+    uint64_t lowest = broadcast->log.end;
+    for (uint32_t i = 0; i < broadcast->count; i++) {
+        const struct subscriber *member = broadcast->members[i];
+        if (member->cursor < lowest && (blocked_too || !member->outbox->blocked))
+            lowest = member->cursor;
+    }
+    return lowest;
+}
+
+/* Has blocked members step over the chunks beyond the backlog, as far as only they need them. */
+static void step_over_backlog(struct broadcast *broadcast)
+{
+    uint64_t boundary = chunklog_boundary(&broadcast->log, broadcast->backlog_bytes);
+    uint64_t needed = lowest_cursor(broadcast, false);
+    if (boundary > needed)
+        boundary = needed;
+    for (uint32_t i = 0; i < broadcast->count; i++)
+        if (broadcast->members[i]->cursor < boundary)
+            step_over(broadcast->members[i], boundary);
+}
+
 void broadcast_trim(struct broadcast *broadcast)
 {
-    struct chunklog *log = &broadcast->log;
-    const struct chunk *oldest = chunklog_oldest(log);
-    if (!oldest)
-        return;
-    uint64_t lowest = log->end;
-    for (uint32_t i = 0; i < broadcast->count; i++)
-        if (broadcast->members[i]->cursor < lowest)
-            lowest = broadcast->members[i]->cursor;
-    chunklog_drop_below(log, lowest);
+    bool had_space = broadcast_has_space(broadcast);
+    if (!had_space)
+        step_over_backlog(broadcast);
+    chunklog_drop_below(&broadcast->log, lowest_cursor(broadcast, true));
+    if (!broadcast_has_space(broadcast))
+        start_pass(broadcast); /* until there is, somebody is left to serve */
+    else if (!had_space)
+        wait_list_wake_all(&broadcast->fanout->space);
 }
 
 void broadcast_check(const struct broadcast *broadcast)

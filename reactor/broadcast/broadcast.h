@@ -14,6 +14,13 @@
  * The notice stands where the first missing line would have stood; an answer or
  * a message that falls inside the gap follows the notice.
  *
+ * Nothing is dropped for a subscriber that is not blocked. If the log is beyond
+ * its backlog, those who want to append wait until everybody else was served:
+ *
+ *      TASK_AWAIT(self->rc, broadcast_wait_space(task, &room));
+ *      if (self->rc == 0)
+ *          self->rc = broadcast_append(&room, &self->seat, line, size);
+ *
  * A cursor always stands at the start of a line: if a send is cut in the middle
  * of a line, the rest of that line is copied to the receiver's own queue. A
  * receiver is not shown its own lines, nor those that the `skips` rule leaves out.
@@ -53,18 +60,19 @@ struct broadcast {
     uint32_t count;
     uint32_t capacity;
 
-    /* The pass under way: members from `position` on, `left` of them, are still to be served. */
-    struct list pass; /* on fanout->passes while there is one */
+    /* The pass under way: `left` members from `position` on are still to be served. */
+    struct list pass; /* on fanout->passes while there is one, or the log is to be trimmed */
     uint32_t position;
     uint32_t left;
 };
 
-/* Makes a broadcast without members. A receiver may be `backlog_bytes` behind before lines are
- * dropped for it. `name` must live as long. */
+/* Makes a broadcast without members. A blocked receiver may be `backlog_bytes` behind before lines
+ * are dropped for it. `name` must live as long. */
 void broadcast_init(struct broadcast *broadcast, struct fanout *fanout, const char *name,
                     size_t backlog_bytes);
 
-/* Frees its memory. Every subscription must have been taken off. */
+/* Frees its memory. Every subscription must have been taken off. May be called from the `ended`
+ * rule of its last subscription. */
 void broadcast_release(struct broadcast *broadcast);
 
 /* Adds `subscriber` (any memory; the caller's until it is taken off), caught up. Returns 0 or
@@ -72,28 +80,41 @@ void broadcast_release(struct broadcast *broadcast);
 int broadcast_subscribe(struct broadcast *broadcast, struct subscriber *subscriber,
                         struct outbox *outbox);
 
-/* Ends it after the lines that are there now. The fanout's `ended` rule is called when these were
- * shown, which may be before this returns. */
+/* Ends the subscription after the lines that are there now. The `ended` rule is called when these
+ * were shown, which may be before this returns. */
 void broadcast_end(struct subscriber *subscriber);
 
-/* Takes off the subscriptions of `outbox` that were ended and fully shown, and tells the `ended`
- * rule of each. */
+/* Takes off the subscriptions of `outbox` that were ended and fully shown, and calls the `ended`
+ * rule for each. */
 void broadcast_finish_ended(struct outbox *outbox);
 
-/* Makes it the first of its outbox's subscriptions, as a new one is: what the order means is the
- * program's business. */
+/* Makes it the first of its outbox's subscriptions, as a new one is. What this order means is up to
+ * the program. */
 void broadcast_put_first(struct subscriber *subscriber);
 
-/* Takes it off at once; what it was still owed is lost, `ended` is not told. */
+/* Takes the subscription off at once. What it was still owed is lost, and `ended` is not called. */
 void broadcast_unsubscribe(struct subscriber *subscriber);
 
 /* Appends a line of `size` > 0 bytes, as it is to be sent, written by `author`, which is not shown
- * it (NULL: by nobody). Returns 0, or -ENOMEM with nothing done. May send to receivers that would
- * otherwise fall behind their backlog, and may so end subscriptions. */
+ * it (NULL: nobody). Returns 0, or -ENOMEM with nothing done. Sends nothing, drops nothing and
+ * costs the same for any number of members. Call it only if there is space, or the log grows beyond
+ * its backlog. */
 int broadcast_append(struct broadcast *broadcast, struct subscriber *author, const char *line,
                      size_t size);
 
-/* The next flush looks which chunks nobody needs any more. */
+/* Whether the log keeps within its backlog. If not, the flush makes space: it sends to every reader
+ * that takes something, and the blocked ones step over the oldest lines. */
+bool broadcast_has_space(const struct broadcast *broadcast);
+
+/* Waits until there is space. Returns 0; -ECANCELED or -ETIMEDOUT. The broadcast must live until
+ * then. May suspend. */
+TASK_AWAITABLE static inline int broadcast_wait_space(struct task *task,
+                                                      struct broadcast *broadcast)
+{
+    return task_wait(task, &broadcast->fanout->space, broadcast_has_space(broadcast));
+}
+
+/* Has the next flush look which chunks nobody needs any more. */
 void broadcast_trim_soon(struct broadcast *broadcast);
 
 /* Moves the cursor on to line `to`. Where it leaves the oldest chunk, the next flush looks whether
@@ -157,7 +178,9 @@ static inline uint64_t broadcast_stretch_end(const struct subscriber *subscriber
     return broadcast_stretch_by_looking(subscriber, sequence_max);
 }
 
-/* Frees the chunks that every member is past. */
+/* For the flush: frees the chunks that no member needs. If the log is beyond its backlog, blocked
+ * members step over the oldest chunks; nothing is dropped for a member that is not blocked. Wakes
+ * those who wait for space. */
 void broadcast_trim(struct broadcast *broadcast);
 
 /* Asserts the invariants; for tests. */

@@ -149,11 +149,12 @@ int chunklog_append(struct chunklog *log, const char *bytes, size_t size, uint64
                     uint64_t sequence)
 {
     assert(size > 0);
+    assert(size <= CHUNKLOG_LINE_MAX);
     if (reserve_record(log) < 0)
         return -ENOMEM;
     struct chunk *chunk = chunk_with_room(log, size);
     if (!chunk) {
-        chunklog_drop_below(log, log->first); /* an unused ring goes, where nothing is held */
+        chunklog_drop_below(log, log->first); /* frees an unused ring if nothing is held */
         return -ENOMEM;
     }
     log->records[log->end & (log->record_capacity - 1)] =
@@ -185,6 +186,20 @@ void chunklog_drop_below(struct chunklog *log, uint64_t line)
         log->records = NULL;
         log->record_capacity = 0;
     }
+}
+
+uint64_t chunklog_boundary(const struct chunklog *log, size_t held_max)
+{
+    uint64_t boundary = log->first;
+    size_t held = chunklog_held(log);
+    for (const struct list *node = log->chunks.next; node != &log->chunks; node = node->next) {
+        const struct chunk *chunk = container_of(node, struct chunk, node);
+        held -= chunk->used + (size_t)(chunk->end_line - boundary) * sizeof(struct line_record);
+        if (held <= held_max)
+            break;
+        boundary = chunk->end_line;
+    }
+    return boundary;
 }
 
 void chunklog_check(const struct chunklog *log)

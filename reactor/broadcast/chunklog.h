@@ -1,20 +1,20 @@
 /*
- * chunklog: lines by number, in chunks.
+ * chunklog: numbered lines in chunks of memory.
  *
- * Lines are appended at the end and dropped from the front, a chunk at a time.
- * Each has a number that is never used again (64 bits, from 0), and a record
- * that says where its bytes are, how many, whose they are and which place it has
- * in the order of all logs. Lines that follow each other in one chunk follow
- * each other in memory, so a stretch of them is sent from where it lies:
+ * Lines are appended at the end and dropped at the front, a chunk at a time. Each
+ * line has a number that is never used again (64 bits, from 0), and a record: where
+ * its bytes are, how many, who wrote them, and the line's place in the order of all
+ * logs. Neighbours in a chunk are neighbours in memory, so a stretch of lines is sent
+ * straight from the chunk:
  *
  *        first                              end
  *          v                                 v
  *      ... | 7 | 8 | 9 | 10 | 11 | 12 | 13 | (14)      line numbers
  *          [ chunk       ] [ chunk         ]           a line never spans two
  *
- * Readers are line numbers too and live elsewhere (broadcast.h): the log keeps
- * no count of them. It holds no memory while it holds no lines. Chunks go back
- * to a pool that all logs of a program share.
+ * Readers are line numbers, too. They live elsewhere (broadcast.h): the log does not
+ * count them. A log without lines holds no memory. Chunks go back to a pool that all
+ * logs of a program share.
  */
 #ifndef REACTOR_BROADCAST_CHUNKLOG_H
 #define REACTOR_BROADCAST_CHUNKLOG_H
@@ -24,13 +24,16 @@
 #include "reactor/base/list.h"
 #include "reactor/base/sys.h"
 
-/* The sizes of chunks, in bytes with their heads: small at first, since most rooms are quiet; then
- * larger, since a stretch ends where its chunk does. A log that has held much begins with a large
- * one when it is empty. */
+/* The sizes of chunks, in bytes with their heads. The first is small, because most rooms are quiet;
+ * further ones are larger, because a send from one piece ends with its chunk. A log that held much
+ * the last time begins with a large one. */
 #define CHUNKLOG_SIZES 3
 #define CHUNKLOG_SIZE_MIN ((size_t)4 * 1024)
 
-/* What a pool keeps for the next chunk that is needed; more goes back to the door. */
+/* The longest line: offsets and sizes in a chunk are 32 bits wide. */
+#define CHUNKLOG_LINE_MAX ((size_t)1 << 30)
+
+/* What a pool keeps for reuse; more is given back to the system. */
 #define CHUNK_POOL_KEPT_BYTES ((size_t)1024 * 1024)
 
 struct chunk_pool {
@@ -63,13 +66,13 @@ struct chunklog {
     size_t record_capacity; /* a power of two, or 0 */
     uint64_t first; /* the oldest line held */
     uint64_t end; /* the number the next line gets */
-    size_t bytes; /* of the lines held */
+    size_t bytes; /* of the lines held, without their records */
     size_t peak_bytes; /* held at once at most since it last began with nothing */
 };
 
 void chunk_pool_init(struct chunk_pool *pool, struct sys *sys);
 
-/* Gives what is kept back to the door. Logs must be released before. */
+/* Frees the chunks kept for reuse. Logs must be released before. */
 void chunk_pool_release(struct chunk_pool *pool);
 
 /* Makes an empty log whose chunks are at most `chunk_max` bytes (at least CHUNKLOG_SIZE_MIN). */
@@ -78,8 +81,8 @@ void chunklog_init(struct chunklog *log, struct chunk_pool *pool, size_t chunk_m
 /* Drops all lines and frees all memory; the numbers go on from where they are. */
 void chunklog_release(struct chunklog *log);
 
-/* Appends a copy of `size` > 0 bytes as line number log->end. Returns 0, or -ENOMEM with the log as
- * it was. */
+/* Appends a copy of `size` bytes (1 to CHUNKLOG_LINE_MAX) as line number log->end. Returns 0, or
+ * -ENOMEM with the log as it was. */
 int chunklog_append(struct chunklog *log, const char *bytes, size_t size, uint64_t author,
                     uint64_t sequence);
 
@@ -98,11 +101,22 @@ static inline char *chunklog_bytes(const struct line_record *record)
     return record->chunk->bytes + record->offset;
 }
 
-/* The oldest chunk, NULL where no line is held. */
+/* The oldest chunk, NULL if no line is held. */
 static inline const struct chunk *chunklog_oldest(const struct chunklog *log)
 {
     return list_empty(&log->chunks) ? NULL : container_of(log->chunks.next, struct chunk, node);
 }
+
+/* What the lines held cost in memory: their bytes and their records. A line of a few bytes costs
+ * mostly its record. */
+static inline size_t chunklog_held(const struct chunklog *log)
+{
+    return log->bytes + (size_t)(log->end - log->first) * sizeof(struct line_record);
+}
+
+/* Where the log has to begin to be held to a limit: the end of the last chunk that is followed by
+ * lines that cost more than `held_max`. log->first if there is no such chunk. */
+uint64_t chunklog_boundary(const struct chunklog *log, size_t held_max);
 
 /* Asserts the invariants; for tests. */
 void chunklog_check(const struct chunklog *log);

@@ -230,7 +230,7 @@ int main(void)
 
     if (loop_init(&loop, sim_door(sim)) < 0)
         return 1;
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     for (size_t i = 0; i < SHOPS; i++) {
         breaker_init(&shops[i].breaker, NULL, shops[i].name, &policy);
         http_host_open(&shops[i].host, &fanout, shops[i].port, 1);
@@ -242,7 +242,7 @@ int main(void)
         puts(text);
         breaker_release(&shops[i].breaker);
     }
-    stream_fanout_release(&fanout);
+    fanout_release(&fanout);
     loop_release(&loop);
     sim_free(sim);
     return rc < 0;

@@ -49,7 +49,7 @@ int main(void)
 
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     broadcast_init(&room, &fanout, "room", 65536); /* so far behind a slow reader may be */
     if (service_open(&chat, &fanout, "127.0.0.1", 0) < 0)
         return 1;

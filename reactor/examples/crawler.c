@@ -229,7 +229,7 @@ int main(int argc, char **argv)
 
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     program.serves = argc < 2;
     if (program.serves && site_open(&fanout, url) < 0)
         return 1;
@@ -241,7 +241,7 @@ int main(int argc, char **argv)
         return 2;
     }
     int rc = loop_run(&loop, &program.task, "crawler", program_step);
-    stream_fanout_release(&fanout);
+    fanout_release(&fanout);
     loop_release(&loop);
     return rc;
 }

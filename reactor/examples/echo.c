@@ -30,7 +30,7 @@ int main(void)
 
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     if (service_open(&echo, &fanout, "127.0.0.1", 0) < 0)
         return 1;
     sys_address_format(&echo.listener.address, address);

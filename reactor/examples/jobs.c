@@ -238,7 +238,7 @@ int main(void)
     list_init(&dead);
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     if (signals_open(&program.signals, &loop, "signals", &set, on_signal) < 0 ||
         service_open(&program.service, &fanout, "127.0.0.1", 0) < 0)
         return 1;

@@ -5,32 +5,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "reactor/broadcast/flush.h"
 #include "reactor/broadcast/send_plan.h"
 #include "reactor/net/stream_internal.h"
 
-static const struct fanout_rules no_rules;
-
 static void transmit(struct outbox *outbox);
-
-void stream_fanout_init(struct fanout *fanout, struct loop *loop, const struct fanout_rules *rules)
-{
-    *fanout =
-        (struct fanout){.loop = loop, .rules = rules ? rules : &no_rules, .transmit = transmit};
-    chunk_pool_init(&fanout->pool, loop->sys);
-    list_init(&fanout->passes);
-    list_init(&fanout->dirty);
-    fanout->hook.run = flush_run;
-    loop_add_hook(loop, &fanout->hook);
-}
-
-void stream_fanout_release(struct fanout *fanout)
-{
-    assert(list_empty(&fanout->passes));
-    assert(list_empty(&fanout->dirty));
-    loop_remove_hook(&fanout->hook);
-    chunk_pool_release(&fanout->pool);
-}
 
 /* The note phase: a socket that takes data again is looked at by the flush, a waiting task looks at
  * everything else. */
@@ -48,6 +26,7 @@ static void notify(struct descriptor *descriptor)
 static void prepare(struct stream *stream, struct fanout *fanout, uint64_t tag)
 {
     *stream = (struct stream){.fanout = fanout, .read_turn = (uint32_t)fanout->loop->turn - 1};
+    fanout->transmit = transmit;
     outbox_init(&stream->outbox, tag);
     wait_list_init(&stream->waiting);
 }

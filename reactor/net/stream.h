@@ -4,7 +4,7 @@
  * A stream owns its descriptor from stream_open to stream_close. Reading is
  * pulled: nothing is taken from the kernel unless a task waits for it, one read
  * a turn, and what was read lies in the stream until it is consumed. Writing is
- * queued: stream_write never waits, the end of the turn sends (flush.h), and a
+ * queued: stream_write never waits, the end of the turn sends (fanout.h), and a
  * task that must not run ahead of its reader awaits stream_drain. An idle stream
  * has no buffer in either direction.
  *
@@ -48,12 +48,6 @@ struct stream {
     struct buffer input; /* read and not yet consumed */
     struct wait_list waiting; /* for input, for the queue to drain, or for any change */
 };
-
-/* Makes the fanout that streams of `loop` are opened on. `rules` must outlive it; NULL: none. */
-void stream_fanout_init(struct fanout *fanout, struct loop *loop, const struct fanout_rules *rules);
-
-/* Every stream must be closed and every broadcast released before. */
-void stream_fanout_release(struct fanout *fanout);
 
 /* Makes a stream of the connected socket `fd`. `tag` is the author tag of its lines in broadcasts
  * (0 where it writes none). Returns 0 or -errno; on failure `fd` is still the caller's. */

@@ -288,7 +288,7 @@ void testing_open(struct testing *testing, const struct sim_options *options)
     list_init(&testing->scripts);
     if (loop_init(&testing->loop, sim_door(testing->sim)) < 0)
         abort();
-    stream_fanout_init(&testing->fanout, &testing->loop, NULL);
+    fanout_init(&testing->fanout, &testing->loop, NULL);
 }
 
 /* What the program still holds, once the loop is gone. */
@@ -326,7 +326,7 @@ bool testing_close(struct testing *testing)
     assert(testing->sim && "it is closed once");
     begin_report(testing);
     if (end_main(testing) && loop_is_free(testing)) {
-        stream_fanout_release(&testing->fanout);
+        fanout_release(&testing->fanout);
         loop_release(&testing->loop);
         report_left(testing);
     }

@@ -4,10 +4,10 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "reactor/broadcast/flush.h"
 #include "reactor/broadcast/send_plan.h"
 
 struct fake_door door;
+static struct loop loop; /* which never turns */
 struct fanout fanout;
 struct fanout_rules rules;
 unsigned ended_count;
@@ -93,18 +93,15 @@ void receivers_open(void)
 {
     fake_door_init(&door);
     rules = (struct fanout_rules){.gap = compose_gap, .ended = note_end};
-    fanout = (struct fanout){.rules = &rules, .transmit = transmit};
-    chunk_pool_init(&fanout.pool, &door.sys);
-    list_init(&fanout.passes);
-    list_init(&fanout.dirty);
-    fanout.hook.run = flush_run;
+    loop = (struct loop){.sys = &door.sys};
+    list_init(&loop.hooks);
+    fanout_init(&fanout, &loop, &rules);
+    fanout.transmit = transmit;
 }
 
 void receivers_close(void)
 {
-    assert(list_empty(&fanout.passes));
-    assert(list_empty(&fanout.dirty));
-    chunk_pool_release(&fanout.pool);
+    fanout_release(&fanout);
     assert(door.blocks == 0);
 }
 

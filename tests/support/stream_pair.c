@@ -15,7 +15,7 @@ void stream_pairs_open(void)
     fixture_open();
     struct sys *sys = loop.sys;
     sim_options(sim)->descriptor_limit = 20000;
-    stream_fanout_init(&visitors_hub, &loop, NULL);
+    fanout_init(&visitors_hub, &loop, NULL);
     cr_assert_eq(sys->resolve(sys, ADDRESS, PORT, &address, 1), 1);
     listening = sys->socket(sys, AF_INET);
     cr_assert_eq(sys->bind(sys, listening, &address), 0);
@@ -24,7 +24,7 @@ void stream_pairs_open(void)
 
 void stream_pairs_close(void)
 {
-    stream_fanout_release(&visitors_hub);
+    fanout_release(&visitors_hub);
     (void)loop.sys->close(loop.sys, listening);
     fixture_close();
 }

@@ -24,7 +24,7 @@ void load_init(struct load *load, struct loop *loop, const struct settings *sett
         .until_ns = TIME_NEVER,
         .epoch_ns = loop->now_ns,
     };
-    stream_fanout_init(&load->fanout, loop, NULL);
+    fanout_init(&load->fanout, loop, NULL);
     check_init(&load->check, loop->sys);
     semaphore_init(&load->connecting, LOAD_CONNECTING_MAX);
     event_init(&load->over);
@@ -50,7 +50,7 @@ uint32_t load_room_senders(const struct load *load, uint32_t room)
 void load_release(struct load *load)
 {
     check_release(&load->check);
-    stream_fanout_release(&load->fanout);
+    fanout_release(&load->fanout);
 }
 
 void load_use_address(struct load *load, uint32_t at)

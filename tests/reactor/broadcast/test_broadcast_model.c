@@ -252,20 +252,28 @@ static void hand_out(int room, int author, size_t size)
     }
 }
 
+/* One flush; what goes in it is dropped for readers that it has found blocked. */
+static bool flush_turn(void)
+{
+    bool more = flush_once();
+    for (struct slot *at = slots; at < slots + SLOTS; at++)
+        if (at->used)
+            drop(at, rooms[at->room].log.first);
+    return more;
+}
+
+/* People wait for space; what is nobody's, an event, does not. */
 static void append(int room, int author)
 {
     static char line[LINE_MAX_BYTES];
     struct broadcast *to = &rooms[room];
     struct slot *slot = author < 0 ? NULL : open_slot(author, room);
-    if (author >= 0 && !slot)
+    if (author >= 0 && (!slot || !broadcast_has_space(to)))
         return;
     size_t size = roll(8) == 0 ? 1 + roll(LINE_MAX_BYTES) : 1 + roll(200);
     uint64_t sequence = fanout.sequence;
     fill(line, ++next_id, size);
     int rc = broadcast_append(to, slot ? &slot->subscriber : NULL, line, size);
-    for (struct slot *at = slots; at < slots + SLOTS; at++)
-        if (at->used && at->room == room)
-            drop(at, to->log.first);
     check(rc == 0 || door.fail_at);
     if (fanout.sequence > sequence)
         hand_out(room, author, size);
@@ -310,9 +318,12 @@ static void check_kept(const struct broadcast *room)
 
 static void flush_all(void)
 {
-    flush();
+    while (flush_turn())
+        continue;
     for (int room = 0; room < ROOMS; room++)
         check_kept(&rooms[room]);
+    for (int room = 0; room < ROOMS; room++)
+        check(broadcast_has_space(&rooms[room]));
     for (int reader = 0; reader < READERS; reader++)
         check(readers[reader].outbox.dead || readers[reader].outbox.blocked ||
               pending[reader].count == 0);
@@ -329,7 +340,7 @@ static void step(void)
     else if (choice < 120)
         tell(reader);
     else if (choice < 145)
-        (void)flush_once();
+        (void)flush_turn();
     else if (choice < 150)
         flush_all();
     else if (choice < 156)
@@ -351,7 +362,7 @@ static void step(void)
 static void check_rooms(void)
 {
     for (int room = 0; room < ROOMS; room++) {
-        check(rooms[room].log.bytes <= BACKLOG + LINE_MAX_BYTES);
+        check(rooms[room].log.bytes <= BACKLOG + 8 * LINE_MAX_BYTES);
         broadcast_check(&rooms[room]);
     }
 }

@@ -320,6 +320,7 @@ static void outrun_ann(struct broadcast *room, struct subscriber *author)
     flush();
     for (int i = 0; i < 5; i++)
         say(room, author, long_line(CHUNKLOG_SIZE_MIN - 100));
+    flush();
 }
 
 Test(plan, a_gap_stands_where_the_lines_were)
@@ -332,8 +333,8 @@ Test(plan, a_gap_stands_where_the_lines_were)
     reader_tell(&ann, "b\n");
     for (int i = 0; i < 5; i++)
         say(&lobby, &bob_lobby, long_line(CHUNKLOG_SIZE_MIN - 100));
-    cr_assert_eq(ann_lobby.missed, 1, "what was said behind `a`");
-    const char *expected = "[lobby<1 lost>\n][a\n][lobby<1 lost>\n][b\n][xxx";
+    flush();
+    const char *expected = "[lobby<2 lost>\n][a\n][b\n][xxx";
     const char *first = planned();
     cr_assert_eq(strncmp(first, expected, strlen(expected)), 0, "%.40s", first);
     reader_resume(&ann);

@@ -73,7 +73,7 @@ static void open_all(void)
 {
     struct sys_address address;
     fixture_open();
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     address = at("127.0.0.1", 7007);
     cr_assert_eq(listener_open(&listener, &loop, &address), 0);
 }
@@ -84,7 +84,7 @@ static void close_all(void)
     if (caller.connected)
         stream_close(&caller.stream);
     listener_close(&listener);
-    stream_fanout_release(&fanout);
+    fanout_release(&fanout);
     fixture_settle();
     fixture_close();
 }

@@ -27,7 +27,7 @@ static void open_all(void)
 {
     struct sys_address address;
     fixture_open();
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     cr_assert_eq(loop.sys->resolve(loop.sys, "127.0.0.1", 7007, &address, 1), 1);
     cr_assert_eq(listener_open(&listener, &loop, &address), 0);
 }
@@ -35,7 +35,7 @@ static void open_all(void)
 static void close_all(void)
 {
     listener_close(&listener);
-    stream_fanout_release(&fanout);
+    fanout_release(&fanout);
     fixture_close();
 }
 

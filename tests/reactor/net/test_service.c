@@ -48,7 +48,7 @@ static int counting_step(struct task *task)
 static void open_service(void)
 {
     fixture_open();
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     service = (struct service){.step = counting_step, .connection_bytes = sizeof(struct counting)};
     cr_assert_eq(service_open(&service, &fanout, "127.0.0.1", 7007), 0);
     cr_assert_eq(task_group_spawn(&actor_group, &service.task, "counting", service_step), 0);
@@ -62,7 +62,7 @@ static void close_service(void)
     task_cancel(&service.task, loop.now_ns);
     fixture_settle();
     cr_assert(task_ended(&service.task));
-    stream_fanout_release(&fanout);
+    fanout_release(&fanout);
     fixture_close();
 }
 

@@ -105,7 +105,7 @@ static void come(struct customer *customer)
 static void open_pool(void)
 {
     fixture_open();
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     service = (struct service){.step = echo_step};
     cr_assert_eq(service_open(&service, &fanout, "127.0.0.1", 7007), 0);
     cr_assert_eq(task_group_spawn(&actor_group, &service.task, "echo", service_step), 0);
@@ -129,7 +129,7 @@ static void close_pool(void)
     task_cancel(&service.task, loop.now_ns);
     fixture_settle();
     cr_assert(task_ended(&service.task));
-    stream_fanout_release(&fanout);
+    fanout_release(&fanout);
     fixture_close();
 }
 

@@ -1,4 +1,4 @@
-#include "reactor/broadcast/flush.h"
+#include "reactor/broadcast/fanout.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static void close_rooms(void)
     stream_pairs_close();
 }
 
-TestSuite(flush, .init = open_rooms, .fini = close_rooms);
+TestSuite(fanout, .init = open_rooms, .fini = close_rooms);
 
 /* Turns until nothing more happens; once at least, for what a test does is no news to the loop. */
 static void settle(void)
@@ -78,7 +78,7 @@ static unsigned heard(unsigned first, unsigned count, const char *text)
 
 /* --- one send for one stretch --- */
 
-Test(flush, a_line_to_n_members_is_n_sends)
+Test(fanout, a_line_to_n_members_is_n_sends)
 {
     fill(&room, 100);
     say(&room, "hello\n");
@@ -88,7 +88,7 @@ Test(flush, a_line_to_n_members_is_n_sends)
     cr_assert_eq(heard(0, 100, "hello\n"), 100);
 }
 
-Test(flush, the_lines_of_one_turn_are_one_send_a_member)
+Test(fanout, the_lines_of_one_turn_are_one_send_a_member)
 {
     char all[8000] = "";
     size_t length = 0;
@@ -105,7 +105,7 @@ Test(flush, the_lines_of_one_turn_are_one_send_a_member)
     cr_assert_eq(heard(0, MEMBERS, all), MEMBERS);
 }
 
-Test(flush, an_idle_loop_sends_nothing_and_sleeps)
+Test(fanout, an_idle_loop_sends_nothing_and_sleeps)
 {
     fill(&room, 100);
     say(&room, "hello\n");
@@ -117,7 +117,7 @@ Test(flush, an_idle_loop_sends_nothing_and_sleeps)
     cr_assert_eq(sim_count(sim, SIM_POLL_WAIT) - waits, 1);
 }
 
-Test(flush, descriptors_are_registered_once)
+Test(fanout, descriptors_are_registered_once)
 {
     fill(&room, 10);
     uint64_t registered = sim_count(sim, SIM_POLL_ADD);
@@ -136,7 +136,7 @@ Test(flush, descriptors_are_registered_once)
     cr_assert_eq(sim_count(sim, SIM_POLL_ADD), registered);
 }
 
-Test(flush, a_blocked_member_is_passed_over_until_its_socket_is_writable)
+Test(fanout, a_blocked_member_is_passed_over_until_its_socket_is_writable)
 {
     static char much[200 * 1024];
     struct member *stalled = &members[3];
@@ -169,14 +169,14 @@ static void expect_slice(unsigned count)
     cr_assert_eq(sends() - before, count);
 }
 
-Test(flush, a_pass_begins_with_a_small_slice_and_the_loop_polls_between_slices)
+Test(fanout, a_pass_begins_with_a_small_slice_and_the_loop_polls_between_slices)
 {
     fill(&room, MEMBERS);
     for (int pass = 0; pass < 2; pass++) {
         say(&room, "hello\n");
         int64_t now_ns = sim_now_ns(sim);
         unsigned left = MEMBERS;
-        for (unsigned slice = FLUSH_FIRST_SENDS; left > slice; slice = FLUSH_SLICE_SENDS) {
+        for (unsigned slice = FANOUT_FIRST_SENDS; left > slice; slice = FANOUT_SLICE_SENDS) {
             expect_slice(slice);
             left -= slice;
         }
@@ -187,7 +187,7 @@ Test(flush, a_pass_begins_with_a_small_slice_and_the_loop_polls_between_slices)
     cr_assert_eq(heard(0, MEMBERS, "hello\nhello\n"), MEMBERS);
 }
 
-Test(flush, lines_that_arrive_between_slices_ride_on_the_sends_not_yet_made)
+Test(fanout, lines_that_arrive_between_slices_ride_on_the_sends_not_yet_made)
 {
     fill(&room, 200);
     uint64_t before = sends();
@@ -195,11 +195,11 @@ Test(flush, lines_that_arrive_between_slices_ride_on_the_sends_not_yet_made)
     fixture_turn();
     say(&room, "2\n");
     settle();
-    cr_assert_eq(sends() - before, FLUSH_FIRST_SENDS + 200);
+    cr_assert_eq(sends() - before, FANOUT_FIRST_SENDS + 200);
     cr_assert_eq(heard(0, 200, "1\n2\n"), 200);
 }
 
-Test(flush, an_append_has_all_members_served_again)
+Test(fanout, an_append_has_all_members_served_again)
 {
     fill(&room, 200);
     say(&room, "0\n");
@@ -211,7 +211,7 @@ Test(flush, an_append_has_all_members_served_again)
     cr_assert_eq(heard(0, 200, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"), 200);
 }
 
-Test(flush, own_entries_are_sent_in_their_turn_whatever_waits)
+Test(fanout, own_entries_are_sent_in_their_turn_whatever_waits)
 {
     fill(&room, MEMBERS);
     say(&room, "hello\n");
@@ -223,7 +223,7 @@ Test(flush, own_entries_are_sent_in_their_turn_whatever_waits)
     settle();
 }
 
-Test(flush, busy_rooms_take_turns)
+Test(fanout, busy_rooms_take_turns)
 {
     fill(&room, 400);
     fill(&other, 400);
@@ -231,14 +231,14 @@ Test(flush, busy_rooms_take_turns)
     say(&other, "other\n");
     for (int turn = 0; turn < 3; turn++)
         fixture_turn();
-    cr_assert_eq(room.left, 400 - FLUSH_FIRST_SENDS - FLUSH_SLICE_SENDS);
-    cr_assert_eq(other.left, 400 - FLUSH_SLICE_SENDS);
+    cr_assert_eq(room.left, 400 - FANOUT_FIRST_SENDS - FANOUT_SLICE_SENDS);
+    cr_assert_eq(other.left, 400 - FANOUT_SLICE_SENDS);
     settle();
     cr_assert_eq(heard(0, 400, "room\n"), 400);
     cr_assert_eq(heard(400, 400, "other\n"), 400);
 }
 
-Test(flush, a_small_room_does_not_wait_for_a_vast_one)
+Test(fanout, a_small_room_does_not_wait_for_a_vast_one)
 {
     fill(&room, 900);
     fill(&other, 10);
@@ -254,7 +254,7 @@ Test(flush, a_small_room_does_not_wait_for_a_vast_one)
 
 #define VAST 10000
 
-Test(flush, a_turn_looks_at_so_many_members_and_no_more)
+Test(fanout, a_turn_looks_at_so_many_members_and_no_more)
 {
     static struct subscriber subscribers[VAST];
     fill(&other, 1);
@@ -264,9 +264,9 @@ Test(flush, a_turn_looks_at_so_many_members_and_no_more)
     outbox->blocked = true;
     say(&room, "hello\n");
     fixture_turn();
-    cr_assert_eq(room.left, VAST - FLUSH_SLICE_LOOKS);
+    cr_assert_eq(room.left, VAST - FANOUT_SLICE_LOOKS);
     fixture_turn();
-    cr_assert_eq(room.left, VAST - 2 * FLUSH_SLICE_LOOKS);
+    cr_assert_eq(room.left, VAST - 2 * FANOUT_SLICE_LOOKS);
     fixture_turn();
     cr_assert_eq(room.left, 0);
     cr_assert_not(list_linked(&room.pass));
@@ -290,7 +290,7 @@ static void stop_in_the_middle(void)
     cr_assert_eq(room.left, 44);
 }
 
-Test(flush, somebody_who_joins_costs_nobody_a_line)
+Test(fanout, somebody_who_joins_costs_nobody_a_line)
 {
     /* A newcomer stands at the end of the array, between the two parts. */
     static struct subscriber newcomer;
@@ -302,7 +302,7 @@ Test(flush, somebody_who_joins_costs_nobody_a_line)
     cr_assert_eq(heard(300, 1, ""), 1);
 }
 
-Test(flush, somebody_who_leaves_costs_nobody_a_line)
+Test(fanout, somebody_who_leaves_costs_nobody_a_line)
 {
     /* The last of the array takes the place of who leaves, and that has been served. */
     stop_in_the_middle();
@@ -362,7 +362,7 @@ static void nobody_misses_a_line(uint64_t seed)
     }
 }
 
-Test(flush, who_comes_and_goes_in_the_middle_of_a_pass_costs_nobody_a_line)
+Test(fanout, who_comes_and_goes_in_the_middle_of_a_pass_costs_nobody_a_line)
 {
     fill(&room, 600);
     for (uint64_t seed = 1; seed <= 20; seed++)
@@ -379,7 +379,7 @@ static void tell_witness(struct subscriber *subscriber)
     cr_assert_eq(stream_write(witness, "gone\n", 5), 0);
 }
 
-Test(flush, what_a_rule_writes_is_not_slept_over)
+Test(fanout, what_a_rule_writes_is_not_slept_over)
 {
     const struct fanout_rules rules = {.ended = tell_witness};
     visitors_hub.rules = &rules;
