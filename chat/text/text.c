@@ -94,6 +94,8 @@ static bool is_in(const struct range *ranges, size_t count, uint32_t code_point)
 
 static bool is_visible(uint32_t code_point)
 {
+    if (code_point > ' ' && code_point < 0x7F) /* what most lines begin with: saves two searches */
+        return true;
     return !IS_IN(blank, code_point) && !IS_IN(dropped, code_point);
 }
 
