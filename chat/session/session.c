@@ -258,8 +258,11 @@ static void open_idle(struct session *self)
     int64_t idle_ns = chat_of(self)->config->idle_timeout_ns;
     if (idle_ns == 0)
         idle_ns = TIME_NEVER;
-    cancel_scope_open(&self->task, &self->reading.idle,
-                      self->client.interrupted ? SESSION_MARK_NS : idle_ns);
+    if (self->client.interrupted)
+        idle_ns = SESSION_MARK_NS;
+    /* From the turn's instant: this is done for every line, and a clock read would show. */
+    cancel_scope_open_at(&self->task, &self->reading.idle,
+                         time_after(self->task.loop->now_ns, idle_ns));
 }
 
 /* Finds out what the result of a wait means for the session. The connection's own error may be

@@ -77,6 +77,14 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
+/* The same for a node that is on a list, which leaves its own pointers as they were: for one whose
+ * user knows otherwise whether it is linked. */
+static inline void list_unlink(struct list *node)
+{
+    node->prev->next = node->next;
+    node->next->prev = node->prev;
+}
+
 /* The first node, unlinked, or NULL where the list is empty. */
 static inline struct list *list_pop(struct list *head)
 {

@@ -159,7 +159,7 @@ static int shop_step(struct task *task)
     struct shop *const self = container_of(task, struct shop, task);
 
     TASK_BEGIN();
-    cancel_scope_open(task, &self->limit, began_ns + ANSWER_NS - loop.now_ns);
+    cancel_scope_open_at(task, &self->limit, began_ns + ANSWER_NS);
     TASK_AWAIT(self->rc, breaker_run(task, &self->guarded, &self->breaker, call_step, &self->call));
     (void)cancel_scope_close(task, &self->limit);
     TASK_RETURN(self->rc);
@@ -212,7 +212,7 @@ static int program_step(struct task *task)
             (void)task_group_spawn(&self->callers, &shops[i].task, shops[i].name, shop_step);
         TASK_AWAIT(self->rc, task_group_join(task, &self->callers));
         tell();
-        TASK_AWAIT(self->rc, task_sleep(task, began_ns + NS_PER_SECOND - loop.now_ns));
+        TASK_AWAIT(self->rc, task_sleep_until(task, began_ns + NS_PER_SECOND));
     }
     for (self->next = 0; self->next < SHOPS; self->next++)
         TASK_AWAIT(self->rc, pool_drain(task, &shops[self->next].host.pool));

@@ -101,8 +101,8 @@ static int client_step(struct task *task)
         TASK_AWAIT(self->rc,
                    breaker_run(task, &self->call, &self->breaker, serve_step, &self->mail));
         say(self);
-        TASK_AWAIT(self->rc, task_sleep(task, (self->round + 1) * NS_PER_SECOND -
-                                                  elapsed_ns(task, self->began_ns)));
+        TASK_AWAIT(self->rc,
+                   task_sleep_until(task, self->began_ns + (self->round + 1) * NS_PER_SECOND));
     }
     say_how_it_went(self);
     breaker_release(&self->breaker);

@@ -47,7 +47,7 @@ static int names_next(struct task *task, struct iterator *iterator)
     TASK_BEGIN();
     for (self->page = 0; self->page < PAGES; self->page++) {
         self->there_ns = loop.now_ns + 50 * NS_PER_MS;
-        ITERATE_AWAIT(self->rc, task_sleep(task, self->there_ns - loop.now_ns));
+        ITERATE_AWAIT(self->rc, task_sleep_until(task, self->there_ns));
         say("a page came", "");
         for (self->row = 0; self->row < PAGE_NAMES && pages[self->page][self->row]; self->row++) {
             (void)snprintf(self->text, sizeof(self->text), "%s", pages[self->page][self->row]);

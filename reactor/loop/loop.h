@@ -102,6 +102,18 @@ int loop_run_once(struct loop *loop);
 
 /* Callbacks and timers. None of these can fail. */
 
+/* The instant `duration_ns` from now. It asks the clock, because `now_ns` is as old as the turn and
+ * a duration counts from the call that states it. What is done for every line or message adds to
+ * `now_ns` instead. */
+static inline int64_t loop_after(const struct loop *loop, int64_t duration_ns)
+{
+    if (duration_ns <= 0)
+        return loop->now_ns;
+    if (duration_ns == TIME_NEVER)
+        return TIME_NEVER;
+    return time_after(loop->sys->monotonic_ns(loop->sys), duration_ns);
+}
+
 /* Runs `callback` in the next batch; once, however often it is asked. */
 static inline void loop_call_soon(struct loop *loop, struct callback *callback)
 {

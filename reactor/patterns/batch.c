@@ -138,7 +138,7 @@ int batch_step(struct task *task)
         TASK_AWAIT(self->rc, task_wait(task, &self->stirred, has_some(self)));
         if (self->rc < 0 || self->waiting == 0)
             break;
-        cancel_scope_open(task, &self->due, oldest(self)->due_ns - task->loop->now_ns);
+        cancel_scope_open_at(task, &self->due, oldest(self)->due_ns);
         TASK_AWAIT(self->rc, task_wait(task, &self->stirred, is_full(self)));
         cancel_scope_close(task, &self->due);
         if (self->rc == -ECANCELED)

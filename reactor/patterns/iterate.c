@@ -103,7 +103,7 @@ void iterate_queue(struct iterate_queue *self, struct queue *queue)
 static int ticks_next(struct task *task, struct iterator *iterator)
 {
     struct iterate_ticks *ticks = container_of(iterator, struct iterate_ticks, iterator);
-    int rc = task_sleep(task, ticks->at_ns - task->loop->now_ns);
+    int rc = task_sleep_until(task, ticks->at_ns);
     if (rc < 0)
         return rc;
     int64_t due = 1 + (task->loop->now_ns - ticks->at_ns) / ticks->period_ns;

@@ -48,11 +48,11 @@ static int make(struct task *task, struct once *once)
 int once_get(struct task *task, struct once *once, struct once_ask *ask)
 {
     /* Nearly every call there will be: nobody waits, and nobody has to be woken. */
-    if (once->made && !list_linked(&task->waiter))
+    if (once->made && !task->waits_on)
         return task_cancelled(task) ? -ECANCELED : 0;
     if (once->maker == task)
         return make(task, once);
-    if (!list_linked(&task->waiter))
+    if (!task->waits_on)
         ask->failures = once->failures;
     bool failed = ask->failures != once->failures;
     bool turn = !once->maker && wait_list_is_next(&once->waiting, task);

@@ -38,7 +38,7 @@ static int64_t next_pause_ns(struct retry *retry)
 
 static bool ends_in_time(const struct task *task, int64_t pause_ns)
 {
-    return time_after(task->loop->now_ns, pause_ns) < task->scopes->at_ns;
+    return time_after(task->loop->now_ns, pause_ns) < task_deadline_ns(task);
 }
 
 /* Whether the latest attempt calls for another and policy and time allow it; draws the pause. */

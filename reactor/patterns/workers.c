@@ -86,12 +86,14 @@ int job_join(struct task *task, struct job *job)
     if (job->state != JOB_ENDED) {
         if (task->flags & TASK_CANCELLED)
             job_cancel(job, task->cancel_ns);
+        else if (task_cancelled(task))
+            job_cancel(job, TIME_NEVER);
         else if (task_expired(task) && !job->timed_out) {
             job->timed_out = true;
             job_cancel(job, TIME_NEVER);
         }
     }
-    int rc = task_wait_regardless(task, &job->joiner, job->state == JOB_ENDED);
+    int rc = wait_list_settle(task, &job->joiner, job->state == JOB_ENDED);
     if (rc == TASK_PENDING)
         return rc;
     if (task_cancelled(task))

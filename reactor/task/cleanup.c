@@ -49,14 +49,14 @@ static void begin(struct task *task, struct cleanup *cleanup, int outcome)
     assert(outcome != TASK_PENDING && "a cleanup is left when its stretch has ended");
     cleanup->outcome = outcome;
     cleanup->failed = NULL;
-    cleanup->set_aside = task_deadlines_set_aside(task);
+    cancel_scope_open_apart(task, &cleanup->scope);
     task_shield(task);
 }
 
 static void end(struct task *task, struct cleanup *cleanup)
 {
     task_unshield(task);
-    task_deadlines_restore(task, cleanup->set_aside);
+    (void)cancel_scope_close(task, &cleanup->scope); /* it had no deadline */
 }
 
 static void note_failure(struct cleanup *cleanup)

@@ -51,7 +51,7 @@ struct cleanup {
     struct defer
         *failed; /* whose releases failed, in that order; until the cleanup is left again */
     struct defer *releasing; /* the one at hand */
-    struct cancel_scope *set_aside; /* the deadlines around it */
+    struct cancel_scope scope; /* keeps the deadlines around it out */
     struct frame frame;
     int rc;
     int outcome;

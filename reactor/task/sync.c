@@ -8,6 +8,14 @@ void event_init(struct event *event)
     wait_list_init(&event->waiting);
 }
 
+bool event_woke(struct task *task)
+{
+    /* Setting it woke all, so no other task is owed this wake-up if a limit ends the await. */
+    bool woken = task->flags & TASK_WOKEN;
+    task->flags &= (uint8_t)~TASK_WOKEN;
+    return woken;
+}
+
 void future_init(struct future *future)
 {
     *future = (struct future){.done = false};

@@ -34,10 +34,15 @@ static inline void event_clear(struct event *event)
     event->set = false;
 }
 
-/* Waits until it is set. Returns 0. May suspend. */
+/* For event_wait: whether the event was set since `task` waits. */
+__attribute__((cold)) bool event_woke(struct task *task);
+
+/* Waits until it is set; a task that waits when it is set goes on, even if it is cleared in the same
+ * turn. Returns 0. May suspend. */
 TASK_AWAITABLE static inline int event_wait(struct task *task, struct event *event)
 {
-    return task_wait(task, &event->waiting, event->set);
+    bool ready = event->set || (task->waits_on && event_woke(task));
+    return task_wait(task, &event->waiting, ready);
 }
 
 struct future {

@@ -1,10 +1,10 @@
 /*
  * task: coroutine-like state machines.
  *
- * A task is a struct with the locals, and a step function that reads from top
- * to bottom as if it blocked. At an await that isn't ready the step notes the
- * line, returns, and is later called again to go on at that line. A parked task
- * is this struct and nothing else: no stack.
+ * A task is a struct that holds its locals, and a step function that reads from
+ * top to bottom as if it blocked. If an await is not ready, the step notes the
+ * line and returns; the loop calls it again later, and it goes on at that line.
+ * A parked task is this struct and nothing else: it has no stack.
  *
  *     struct greeter {
  *         struct task task;
@@ -32,21 +32,48 @@
  *   | 5. An await's arguments have no side effects: it is called again.          |
  *   | 6. Leave through TASK_RETURN or TASK_END, never through a bare return.     |
  *   +----------------------------------------------------------------------------+
- * Most mistakes don't compile; tests/must_not_compile shows which. These do:
+ * Most violations don't compile; tests/must_not_compile lists them. These do:
  * other statements before TASK_BEGIN (they run at every call), a break outside
- * of a loop (it leaves the step as if at its end), a nested switch over 64 bits,
- * and a pointer to a local that is kept across an await, which only a sanitizer
- * sees (detect_stack_use_after_return).
+ * a loop (it leaves the step as if at its end), a nested switch over a 64-bit
+ * value, and a pointer to a local that is kept across an await, which only a
+ * sanitizer finds (detect_stack_use_after_return).
  *
- * A step may await another step: the inner frame is a member of the outer's
- * struct, zeroed before its first use, the task is the same.
+ * A step may await another step. The inner frame is a member of the outer
+ * struct and is zeroed before its first use; the task is the same.
  *
- * An awaitable is a function whose first parameter is the task and which
- * answers TASK_PENDING or its result. Pending, it has done nothing but link the
- * task's waiter on one wait list. It is called again after every wake-up,
- * because a wake-up is only a hint. It asks in this order: cancelled? ready?
- * deadline passed? So cancel beats success beats timeout, and a cancelled await
- * has taken nothing.
+ * An awaitable is a function whose first parameter is the task. It returns
+ * TASK_PENDING or its result. When it returns TASK_PENDING, it has done nothing
+ * but link the task's waiter on one wait list. It is called again after every
+ * wake-up, because a wake-up is only a hint. It asks in this order: cancelled?
+ * ready? deadline passed? So cancel beats success, success beats timeout, and an
+ * await that was cancelled or timed out has taken nothing. A task waits for one
+ * thing at a time; sync.h shows how to wait for the first of several.
+ *
+ * What an await answers. "Scope" is a cancelled cancel_scope, or the body of a
+ * fail-fast group (task_group.h) in which a child has failed.
+ *
+ *                                     an await that     |  a join whose children
+ *                                  is ready   must wait | have ended  still live
+ *   -------------------------------------------------------------------------------
+ *   no limit                       result     waits     | result      waits
+ *   deadline passed                result     ETIMEDOUT | result      *ETIMEDOUT
+ *   task cancelled                 ECANCELED  ECANCELED | ECANCELED   *ECANCELED
+ *     and deadline passed          ECANCELED  ECANCELED | ECANCELED   *ECANCELED
+ *     shielded, cancel_ns to come  result     waits     | result      *result
+ *       and deadline passed        result     ETIMEDOUT | result      *ETIMEDOUT
+ *     shielded, cancel_ns passed   ECANCELED  ECANCELED | ECANCELED   *ECANCELED
+ *   scope cancelled                ECANCELED  ECANCELED | ECANCELED   *ECANCELED
+ *     and deadline passed          ECANCELED  ECANCELED | ECANCELED   *ECANCELED
+ *     shielded outside the scope   ECANCELED  ECANCELED | ECANCELED   *ECANCELED
+ *     shielded inside the scope    result     waits     | result      waits
+ *       and deadline passed        result     ETIMEDOUT | result      *ETIMEDOUT
+ *   in a scope apart, whatever the scopes around it are
+ *                                  result     waits     | result      waits
+ *
+ *   * The join cancels the children and goes on waiting until the last has
+ *     ended; then it answers this. A failure of a child beats ETIMEDOUT.
+ *
+ * tests/reactor/task/test_task_matrix.c runs every cell.
  */
 #ifndef REACTOR_TASK_TASK_H
 #define REACTOR_TASK_TASK_H
@@ -56,10 +83,10 @@
 
 #include "reactor/loop/loop.h"
 
-/* An awaitable's answer "not yet"; every other is 0, a count or -errno. */
+/* The answer "not yet" of an awaitable; every other answer is 0, a count or -errno. */
 enum { TASK_PENDING = INT_MIN };
 
-/* Where a step goes on: 0 is its beginning. Zero it before the step's first call. */
+/* The line at which a step goes on; 0 is its beginning. Zero it before the step's first call. */
 struct frame {
     uint32_t resume;
 };
@@ -69,35 +96,48 @@ struct task_group;
 
 typedef int task_step(struct task *task);
 
-/* A part of a task whose awaits have a deadline; a member of its frame: cancel_scope_open. */
+/*
+ * A part of a task, from cancel_scope_open to cancel_scope_close, that can end early: its awaits
+ * answer -ETIMEDOUT after its deadline, if it has one, and -ECANCELED once it was cancelled. It is
+ * a member of the task's frame, and the fields are for reading only.
+ */
 struct cancel_scope {
     struct cancel_scope *outer;
-    int64_t at_ns; /* the nearest of this one and those around it */
+    struct task *task;
+    int64_t at_ns; /* its deadline; TIME_NEVER: none */
+    uint8_t shields; /* how many the task had up when it was opened */
+    bool cancelled; /* stays valid after the close */
+    bool apart; /* inside it, the scopes around it limit nothing */
 };
 
-/* Tasks that wait for the same thing, the longest waiting first. */
+/* Tasks that wait for the same thing; the one that has waited longest comes first. */
 struct wait_list {
     struct list tasks;
 };
 
+/* What sleeping tasks wait on; none is linked on it. */
+extern struct wait_list task_sleepers;
+
 enum task_flag {
     TASK_CANCELLED = 1, /* a level: set once, never cleared */
     TASK_WOKEN = 2, /* a wake-up is under way from the list it waits on */
-    TASK_SLEEPING = 4, /* in task_sleep; `until_ns` is valid */
-    TASK_ENDED = 8, /* `result` is valid, the step isn't called any more */
-    TASK_RAISED = 16, /* failures of its children went on up, so it fails, too */
-    TASK_RUNNING = 32, /* its step was called and has not been parked since */
-    TASK_LIMITED = 64 /* cancelled, or with deadlines open: its awaits have to look at these */
+    TASK_ENDED = 4, /* `result` is valid, the step isn't called any more */
+    TASK_RAISED = 8, /* it handed failures of its children on up, so it fails too */
+    TASK_RUNNING = 16, /* its step was called and has not been parked since */
+    TASK_LIMITED = 32 /* some limit is set or was reached: its awaits have to look at them */
 };
 
 struct task {
     struct timer wake; /* its callback runs the step; its time is the nearest limit */
-    struct list waiter; /* on the one wait list it waits on */
+    struct list waiter; /* on `waits_on`, if that is a list */
     struct loop *loop;
     task_step *step;
 
+    /* What it waits for. */
+    struct wait_list *waits_on; /* NULL: nothing; &task_sleepers: the end of a sleep, `until_ns` */
+    int64_t until_ns;
+
     /* Limits. */
-    int64_t until_ns; /* end of the sleep */
     struct cancel_scope *scopes; /* innermost first */
     int64_t cancel_ns; /* until when a shielded clean-up may run */
 
@@ -121,9 +161,9 @@ struct task {
         task_resumed_nowhere();             \
     case TASK_KEY(0):
 
-/* Sets `result` to what `call` answers, and parks the task while that is TASK_PENDING. A narrower
- * `result` couldn't hold that, and the task would run on: gcc doesn't warn of it. The outer loop is
- * for the semicolon, which would end an `if` before its `else`. */
+/* Sets `result` to what `call` answers; while that is TASK_PENDING, the task is parked. A narrower
+ * `result` couldn't hold TASK_PENDING, and the task would run on, which gcc doesn't warn of. The
+ * outer loop swallows the semicolon, which would otherwise end an `if` before its `else`. */
 #define TASK_AWAIT(result, call)                                                               \
     do {                                                                                       \
         while (((result) = (call)) == TASK_PENDING) {                                          \
@@ -146,44 +186,76 @@ struct task {
     self->frame.resume = 0; \
     return 0
 
-/* Stands before the declaration of an awaitable: to call one without TASK_AWAIT is diagnosed, for
- * whoever drops a TASK_PENDING doesn't wait. */
+/* Marks an awaitable: the compiler warns if its answer is dropped, as it is without TASK_AWAIT. A
+ * caller that drops TASK_PENDING doesn't wait. */
 #define TASK_AWAITABLE __attribute__((warn_unused_result))
 
-/* Awaitables every task has. Each may suspend; each answers -ECANCELED or -ETIMEDOUT too. */
+/* Awaitables that every task has. Each may suspend, and may also answer -ECANCELED or -ETIMEDOUT.
+ */
 
-/* Sleeps `duration_ns` (measured from the first call; 0: until the next turn). Returns 0. */
+/* Sleeps for `duration_ns`, counted from the first call. 0: until the next turn. Returns 0. */
 TASK_AWAITABLE int task_sleep(struct task *task, int64_t duration_ns);
 
-/* Limits. */
+/* Sleeps until the instant `at_ns`, which is taken from the first call. An instant that has passed
+ * still lets the other tasks run once. Returns 0. */
+TASK_AWAITABLE int task_sleep_until(struct task *task, int64_t at_ns);
 
-/* From here to the matching close, awaits that would wait longer than `duration_ns` answer
- * -ETIMEDOUT, each of them: an expired deadline stays so. They nest, the nearest wins, and the
- * innermost is closed first. `scope` is part of the task's frame. */
+/* Cancel scopes. None of these suspends, none can fail. */
+
+/* Opens a scope whose deadline is `duration_ns` from now (TIME_NEVER: it has none). Scopes nest:
+ * the nearest deadline counts. An expired deadline stays expired: from then on every await that
+ * would have to wait answers -ETIMEDOUT, until the scope is closed or moved. Reads the clock; the
+ * second form takes an instant and doesn't. */
 void cancel_scope_open(struct task *task, struct cancel_scope *scope, int64_t duration_ns);
+void cancel_scope_open_at(struct task *task, struct cancel_scope *scope, int64_t at_ns);
 
-/* Ends it. Returns true if this deadline had passed, and not just one around it. */
+/* Opens a scope without a deadline, inside which the scopes around it limit nothing, expired or
+ * cancelled; a cancel of the task still does. For clean-up that has its own time. */
+void cancel_scope_open_apart(struct task *task, struct cancel_scope *scope);
+
+/* Sets the deadline of an open scope to the instant `at_ns` (TIME_NEVER: none), sooner or later
+ * than before. Moving an expired one to the future lets its awaits wait again. Anybody may. */
+void cancel_scope_move(struct cancel_scope *scope, int64_t at_ns);
+
+/* Cancels an open scope: from now on its awaits answer -ECANCELED, except under a shield that was
+ * put up inside the scope, which holds without limit. Anybody may; the task is woken and nothing
+ * runs before the next batch. */
+void cancel_scope_cancel(struct cancel_scope *scope);
+
+/* Closes the scope, the innermost first, after the groups that were opened in it are joined.
+ * Returns true if its deadline had passed, and none around it that was as near. Whether it was
+ * cancelled is in scope->cancelled. */
 bool cancel_scope_close(struct task *task, struct cancel_scope *scope);
 
-/* Between the two, the deadlines that are open limit nothing, and others may be opened and closed:
- * for clean-up whose time isn't theirs. What the first returns is for the second. */
-struct cancel_scope *task_deadlines_set_aside(struct task *task);
-void task_deadlines_restore(struct task *task, struct cancel_scope *deadlines);
+/* The nearest deadline of the scopes that count here; TIME_NEVER if there is none. */
+int64_t task_deadline_ns(const struct task *task);
 
-/* Cancels `task`: every await from now on ends with -ECANCELED, but for a join, which passes it on,
- * and for shielded ones until `cancel_ns` (an instant; the past: no clean-up time). A second
- * call may only bring that nearer. It is woken; nothing runs before the next batch. */
+/* Cancelling the whole task. */
+
+/* Cancels `task` for good. Every await from now on answers -ECANCELED, with two exceptions: a join
+ * passes the cancel on and keeps waiting, and under a shield awaits go on until the instant
+ * `cancel_ns` (a past one: no time for clean-up). A second call may only bring that nearer. The task
+ * is woken; nothing runs before the next batch. */
 void task_cancel(struct task *task, int64_t cancel_ns);
 
-/* Between the two, awaits ignore a cancel until its deadline: for clean-up that has to wait. */
+/* Puts up a shield and takes it down; they nest. Under it, awaits ignore a cancel of the task until
+ * its `cancel_ns`, and cancelled scopes that were opened before it. For clean-up that has to wait.
+ * Deadlines still count. */
 void task_shield(struct task *task);
 void task_unshield(struct task *task);
 
-/* True if awaits end with -ECANCELED now. */
+/* True if awaits answer -ECANCELED now. */
 bool task_cancelled(const struct task *task);
 
 /* True if the nearest deadline has passed. */
 bool task_expired(const struct task *task);
+
+/* Looking at a task. */
+
+static inline const char *task_name(const struct task *task)
+{
+    return task->wake.callback.name;
+}
 
 static inline bool task_ended(const struct task *task)
 {
@@ -195,71 +267,85 @@ static inline bool task_running(const struct task *task)
     return task->flags & TASK_RUNNING;
 }
 
-/* Where the task is parked, NULL while it runs or before it started. When it has ended: where it
- * was parked last, which is as near as it can tell to where it failed. */
+/* The await at which the task is parked; NULL while it runs or before it started. After its end, the
+ * await at which it was parked last: as close as we can get to the place where it failed. */
 static inline const struct site *task_where(const struct task *task)
 {
     return task_running(task) ? NULL : task->wake.callback.where;
 }
 
-/* For those who write awaitables. */
+/* For writing awaitables. */
 
 void wait_list_init(struct wait_list *list);
 
-/* Whether `task` is the next to take what the list is waited on for: it is the first, or would be
- * if it waited. */
+/* Whether `task` may take next: it is the first on the list, or nobody is. */
 bool wait_list_is_next(const struct wait_list *list, const struct task *task);
 
-/* Wakes the first, or all. It keeps its place until its await ends. */
+/* Wakes the first task, or all. Each keeps its place until its await ends. */
 void wait_list_wake_first(struct wait_list *list);
 void wait_list_wake_all(struct wait_list *list);
 
 /* Ends the wait of `task`, if it waits. */
 static inline void wait_list_leave(struct task *task)
 {
-    list_remove(&task->waiter);
+    if (!task->waits_on)
+        return;
+    list_unlink(&task->waiter);
+    task->waits_on = NULL;
     task->flags &= (uint8_t)~TASK_WOKEN;
 }
 
-/* Like task_wait, for an await that neither a cancel nor a deadline ends (join): it links the task
- * while not `ready`. */
-static inline int task_wait_regardless(struct task *task, struct wait_list *list, bool ready)
+/* The end of an await that no limit cuts short: if it is `ready`, `task` leaves the list and the
+ * answer is 0; else `task` is on `list`, after those that wait already, and it is TASK_PENDING. */
+static inline int wait_list_settle(struct task *task, struct wait_list *list, bool ready)
 {
     if (ready) {
         wait_list_leave(task);
         return 0;
     }
+    if (task->waits_on) {
+        assert(task->waits_on == list && "a task waits for one thing at a time");
+        return TASK_PENDING;
+    }
     assert(list->tasks.next && "what is waited for was initialised");
-    if (list_empty(&task->waiter))
-        list_append(&task->waiter, &list->tasks);
+    list_append(&task->waiter, &list->tasks);
+    task->waits_on = list;
     return TASK_PENDING;
 }
 
-/* For task_wait, where a cancel or a deadline may end the await. */
+/* For task_wait: the whole of it. */
 __attribute__((cold)) int task_wait_limited(struct task *task, struct wait_list *list, bool ready);
 
 /*
- * The end of every awaitable: settles what its answer is. With `ready` (the caller looked) the
- * answer is 0 and the caller takes; else -ECANCELED, -ETIMEDOUT, or TASK_PENDING with the task
- * linked on `list`, behind those who already wait. Whatever ends the await unlinks the task, and
- * passes a wake-up it didn't use to the next.
+ * The end of every other awaitable. The caller looked whether it is `ready`; if the answer is 0, it
+ * takes what it waited for. The other answers are -ECANCELED, -ETIMEDOUT, and TASK_PENDING. Whatever
+ * ends the await, the task leaves the list and hands a wake-up that it did not use to the next.
+ * A task without limits skips the questions about them, which saves a tenth of a task switch.
  */
 static inline int task_wait(struct task *task, struct wait_list *list, bool ready)
 {
     if (task->flags & TASK_LIMITED)
         return task_wait_limited(task, list, ready);
-    return task_wait_regardless(task, list, ready);
+    return wait_list_settle(task, list, ready);
 }
 
-/* Makes a task due in the next batch whatever it waits for; it looks again. */
+/* Makes a task run in the next batch, whatever it waits for; its await looks again. */
 void task_wake(struct task *task);
 
-/* The same, before the others: for one that found its share of this turn taken by them. */
+/* The same, ahead of the others: for a task that found its share of this turn used up by them. */
 void task_wake_early(struct task *task);
 
 /* For the macros and for task_group. */
 
-/* Notes where the task stands, innermost await first, and returns TASK_PENDING. */
+/* Opens a scope without a deadline; ends one wherever it is among the task's. */
+void cancel_scope_enter(struct task *task, struct cancel_scope *scope);
+void cancel_scope_leave(struct cancel_scope *scope);
+
+/* True if a scope other than `except` is cancelled and no shield inside it hides that. */
+bool task_scope_cancelled(const struct task *task, const struct cancel_scope *except);
+
+/* Notes at which await the task is parked (the innermost calls first and counts). Returns
+ * TASK_PENDING. */
 static inline int task_park(struct task *task, const struct site *site)
 {
     if (task_running(task)) {
@@ -269,7 +355,7 @@ static inline int task_park(struct task *task, const struct site *site)
     return TASK_PENDING;
 }
 
-/* Ends the program: a frame was resumed at a line that is no await. It was not zeroed, or its
+/* Ends the program: a frame was resumed at a line that is not an await, so it was not zeroed or its
  * memory was reused. */
 _Noreturn void task_resumed_nowhere(void);
 
@@ -280,7 +366,7 @@ void task_start(struct task *task, struct loop *loop, const char *name, task_ste
 /* For task_run_step, after the last step. */
 void task_end(struct task *task, int result);
 
-/* Runs one step. Returns true when it was the last: `result` is then set. */
+/* Runs one step. Returns true if it was the last: `result` is then set. */
 static inline bool task_run_step(struct task *task)
 {
     assert(!task_ended(task));
@@ -290,8 +376,7 @@ static inline bool task_run_step(struct task *task)
         task_end(task, result);
         return true;
     }
-    bool waits = !list_empty(&task->waiter) || (task->flags & TASK_SLEEPING);
-    assert(waits && "a task is put aside by an await that will wake it");
+    assert(task->waits_on && "a task is parked by an await that will wake it");
     return false;
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether it is one of those that `owner` has yet to join; its own memory may be anything. */
+/* Whether it is one of the groups that `owner` has yet to join; its own memory may be anything. */
 static bool is_open(const struct task_group *group, const struct task *owner)
 {
     const struct task_group *open = owner->groups;
@@ -28,6 +28,8 @@ void task_group_open(struct task_group *group, struct task *owner, const char *n
         group->loop = owner->loop;
         group->next = owner->groups;
         owner->groups = group;
+        if (policy == GROUP_FAIL_FAST)
+            cancel_scope_enter(owner, &group->body);
     }
 }
 
@@ -38,18 +40,20 @@ static void child_left(struct task_group *group)
         wait_list_wake_all(&group->joiner);
 }
 
-/* The reap phase: nobody holds a pointer to the child any more, so its memory may go. */
-static void release_child(struct callback *callback)
+/* In the reap phase nobody holds a pointer to the child any more, so its memory may go. */
+__attribute__((noinline)) static void release_child(struct task *task)
 {
-    struct task *task = container_of(callback, struct task, wake.callback);
     struct task_group *group = task->group;
     group->release(group, task);
     child_left(group);
 }
 
-/* A child that ends with -ECANCELED after it was cancelled did what it was told. */
+/* A child that ends with -ECANCELED after it was cancelled did what it was told. A child that raised
+ * failures has failed whatever it answers. */
 static bool failed(const struct task *task)
 {
+    if (task->flags & TASK_RAISED)
+        return true;
     if (task->result >= 0)
         return false;
     return !(task->result == -ECANCELED && (task->flags & TASK_CANCELLED));
@@ -63,15 +67,17 @@ static void note_failure(struct task_group *group, struct task *task)
         list_append(&task->sibling, &group->failures);
     /* The siblings may clean up as long as they need, unless a cancel of the group limits it. */
     task_group_cancel(group, TIME_NEVER);
+    if (group->owner)
+        cancel_scope_cancel(&group->body);
 }
 
 /* Not part of run_child, where it would make every step dearer: a task ends once. */
 __attribute__((noinline)) static void child_ended(struct task *task)
 {
-    assert(!task->groups && "a task joins its groups before it ends");
     struct task_group *group = task->group;
     list_remove(&task->sibling);
-    assert((failed(task) || !(task->flags & TASK_RAISED)) && "who raises failures fails with them");
+    bool raised = task->flags & TASK_RAISED;
+    assert((task->result < 0 || !raised) && "a task that raises failures fails with them");
     if (group->policy == GROUP_FAIL_FAST && failed(task))
         note_failure(group, task);
     if (group->on_end)
@@ -80,16 +86,28 @@ __attribute__((noinline)) static void child_ended(struct task *task)
         child_left(group);
         return;
     }
-    task->wake.callback.run = release_child;
     task->wake.callback.where = NULL; /* its release is no part of that await */
     loop_reap(group->loop, &task->wake.callback);
 }
 
+/* A child that has ended is run once more, in the reap phase, if its group has a `release`. */
 static void run_child(struct callback *callback)
 {
     struct task *task = container_of(callback, struct task, wake.callback);
-    if (task_run_step(task))
+    if (task_ended(task))
+        release_child(task);
+    else if (task_run_step(task))
         child_ended(task);
+}
+
+/* `task` may be any memory, but all of this holds only for a task that has yet to end, or to be
+ * released. */
+static bool is_alive(const struct task *task, const struct task_group *group)
+{
+    const struct callback *callback = &task->wake.callback;
+    if (callback->run != run_child || task->loop != group->loop)
+        return false;
+    return !task_ended(task) || list_linked(&callback->node);
 }
 
 int task_group_spawn(struct task_group *group, struct task *task, const char *name, task_step *step)
@@ -97,6 +115,7 @@ int task_group_spawn(struct task_group *group, struct task *task, const char *na
     assert(step && "a task has a step");
     assert(name && "a task has a name");
     assert(!group->joined && "nobody would wait for a child of a group that was joined");
+    assert(!is_alive(task, group) && "a task is spawned again only after it has ended");
     if (group->cancelled)
         return -ECANCELED;
     task_start(task, group->loop, name, step, run_child);
@@ -116,7 +135,7 @@ void task_group_cancel(struct task_group *group, int64_t cancel_ns)
         task_cancel(task_of_sibling(node), cancel_ns);
 }
 
-/* Takes the group off its owner's list: it is closed. */
+/* Takes the group off its owner's list, and with it the scope of its body. */
 static void close_group(struct task_group *group)
 {
     struct task_group **link = &group->owner->groups;
@@ -124,9 +143,11 @@ static void close_group(struct task_group *group)
         link = &(*link)->next;
     *link = group->next;
     group->joined = true;
+    if (group->policy == GROUP_FAIL_FAST)
+        cancel_scope_leave(&group->body);
 }
 
-/* What the owner of a group ends with in which nothing, or nothing of interest, has failed. */
+/* What the owner of a group ends with if nothing, or nothing of interest, has failed. */
 static int end_without_failures(const struct task_group *group)
 {
     if (task_cancelled(group->owner))
@@ -134,24 +155,93 @@ static int end_without_failures(const struct task_group *group)
     return group->timed_out ? -ETIMEDOUT : 0;
 }
 
+/* Whether the owner opened no fail-fast group after this one that it has yet to join. */
+static bool is_innermost(const struct task_group *group)
+{
+    const struct task_group *open = group->owner->groups;
+    while (open != group && open->policy != GROUP_FAIL_FAST)
+        open = open->next;
+    return open == group;
+}
+
+/* A join is never cut short: what would end another await of the owner cancels the children. */
+static void pass_on(struct task_group *group)
+{
+    const struct task *owner = group->owner;
+    /* Cancelled counts even if a shield holds: the children may need as long to clean up. */
+    if (owner->flags & TASK_CANCELLED)
+        task_group_cancel(group, owner->cancel_ns);
+    if (task_scope_cancelled(owner, &group->body))
+        task_group_cancel(group, TIME_NEVER);
+    if (group->alive && task_expired(owner)) {
+        group->timed_out = true;
+        task_group_cancel(group, TIME_NEVER);
+    }
+}
+
 int task_group_join(struct task *task, struct task_group *group)
 {
     assert(task == group->owner && "a group is joined by its owner");
     assert(!group->joined && "a group is joined once");
-    /* Cancelled counts even where a shield holds: the children may need as long to clean up. */
-    if (task->flags & TASK_CANCELLED)
-        task_group_cancel(group, task->cancel_ns);
-    if (group->alive && task_expired(task)) {
-        group->timed_out = true;
-        task_group_cancel(group, TIME_NEVER);
-    }
-    int rc = task_wait_regardless(task, &group->joiner, group->alive == 0);
+    bool in_order = group->policy != GROUP_FAIL_FAST || is_innermost(group);
+    assert(in_order && "fail-fast groups are joined in the reverse order of their opening");
+    pass_on(group);
+    int rc = wait_list_settle(task, &group->joiner, group->alive == 0);
     if (rc == TASK_PENDING)
         return rc;
     close_group(group);
     if (group->first_error && !task_cancelled(task))
         return group->first_error;
     return end_without_failures(group);
+}
+
+/* Starting: until a child is ready it belongs to a group of whoever waits for it, and so its failure
+ * and a cancel of the waiting task go where they should. */
+
+static void begin_start(struct task *task, struct task_group_start *start, struct task_group *group)
+{
+    assert(!group->joined && "nobody would wait for a child of a group that was joined");
+    task_group_open(&start->group, task, "starting", GROUP_FAIL_FAST);
+    start->group.moves_to = group;
+    group->alive++; /* a join waits for the child to come */
+}
+
+void task_ready(struct task *task)
+{
+    struct task_group *from = task->group;
+    struct task_group *to = from->moves_to;
+    if (!to || from->cancelled)
+        return;
+    from->moves_to = NULL;
+    list_remove(&task->sibling);
+    list_append(&task->sibling, &to->children);
+    task->group = to;
+    if (to->cancelled)
+        task_cancel(task, to->cancel_ns);
+    child_left(from);
+}
+
+static int end_start(struct task_group_start *start)
+{
+    struct task_group *to = start->group.moves_to;
+    if (!to)
+        return 0;
+    child_left(to); /* it never came */
+    return start->rc < 0 ? start->rc : -ECHILD;
+}
+
+int task_group_start(struct task *task, struct task_group_start *const self,
+                     struct task_group *group, struct task *child, const char *name,
+                     task_step *step)
+{
+    TASK_BEGIN();
+    if (group->cancelled)
+        TASK_RETURN(-ECANCELED);
+    begin_start(task, self, group);
+    (void)task_group_spawn(&self->group, child, name, step); /* a new group refuses nobody */
+    TASK_AWAIT(self->rc, task_group_join(task, &self->group));
+    TASK_RETURN(end_start(self));
+    TASK_END();
 }
 
 void task_group_match(struct task_group *group, int error, struct list *matched)
@@ -177,6 +267,8 @@ int task_group_raise(struct task_group *group)
     if (outer->policy != GROUP_FAIL_FAST || outer->release)
         return error;
     list_splice(&group->failures, &outer->failures);
+    if (!outer->first_error)
+        outer->first_error = error;
     group->owner->flags |= TASK_RAISED;
     return error;
 }

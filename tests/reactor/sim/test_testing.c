@@ -151,7 +151,7 @@ static int deaf_step(struct task *task)
     struct waiter *const self = container_of(task, struct waiter, task);
 
     TASK_BEGIN();
-    TASK_AWAIT(self->rc, task_wait_regardless(task, &self->event.waiting, self->event.set));
+    TASK_AWAIT(self->rc, wait_list_settle(task, &self->event.waiting, self->event.set));
     TASK_END();
 }
 

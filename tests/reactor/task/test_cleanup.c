@@ -250,6 +250,5 @@ Test(cleanup, who_misuses_it_is_told)
     misuse(defer_without_a_name, "a release that waits has a name");
     misuse_by_task(leave_before_the_stretch_has_ended,
                    "a cleanup is left when its stretch has ended");
-    misuse_by_task(release_with_a_deadline_left_open,
-                   "deadlines opened meanwhile are closed before those set aside are restored");
+    misuse_by_task(release_with_a_deadline_left_open, "the innermost scope is closed first");
 }

@@ -53,7 +53,7 @@ Test(misuse, of_a_task_is_told)
     misuse_by_task(closes_the_outer_deadline_first, "the innermost scope is closed first");
     misuse_by_task(leaves_its_shield_up, "a task puts its shield down before it ends");
     misuse_by_task(puts_its_shield_down_twice, "a shield is put down once");
-    misuse_by_task(waits_for_nothing, "a task is put aside by an await that will wake it");
+    misuse_by_task(waits_for_nothing, "a task is parked by an await that will wake it");
 }
 
 /* --- groups --- */

@@ -336,5 +336,5 @@ Test(task_failures, who_matches_or_raises_wrongly_is_told)
     misuse(match_before_the_join, "failures are matched when the group was joined");
     misuse(raise_before_the_join, "failures are raised when the group was joined");
     misuse(raise_where_nobody_is_above, "the root's group has nobody above to raise to");
-    misuse(raise_and_end_well, "who raises failures fails with them");
+    misuse(raise_and_end_well, "a task that raises failures fails with them");
 }

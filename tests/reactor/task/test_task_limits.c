@@ -81,14 +81,14 @@ Test(task_limits, an_expired_deadline_is_a_level_until_closed)
     cr_assert(limited.outer_passed);
 }
 
-/* Sets its deadline aside for a sleep, with another one in it, and takes it back. */
+/* Sleeps in a scope apart from its deadline, and in one more that has a deadline of its own. */
 struct setter {
     struct task task;
     struct frame frame;
     int64_t limit_ns;
     struct cancel_scope limit;
     struct cancel_scope own;
-    struct cancel_scope *aside;
+    struct cancel_scope apart;
     int first, second, third;
     int64_t second_ns, third_ns;
     bool limit_passed;
@@ -100,20 +100,20 @@ static int setter_step(struct task *task)
 
     TASK_BEGIN();
     cancel_scope_open(task, &self->limit, self->limit_ns);
-    self->aside = task_deadlines_set_aside(task);
+    cancel_scope_open_apart(task, &self->apart);
     TASK_AWAIT(self->first, task_sleep(task, 15 * NS_PER_MS));
     cancel_scope_open(task, &self->own, 2 * NS_PER_MS);
     TASK_AWAIT(self->second, task_sleep(task, 50 * NS_PER_MS));
     self->second_ns = loop.now_ns;
     (void)cancel_scope_close(task, &self->own);
-    task_deadlines_restore(task, self->aside);
+    (void)cancel_scope_close(task, &self->apart);
     TASK_AWAIT(self->third, task_sleep(task, 50 * NS_PER_MS));
     self->third_ns = loop.now_ns;
     self->limit_passed = cancel_scope_close(task, &self->limit);
     TASK_END();
 }
 
-Test(task_limits, a_deadline_set_aside_limits_nothing_until_it_is_restored)
+Test(task_limits, a_deadline_limits_nothing_in_a_scope_apart)
 {
     /* It passes meanwhile; it passes later. */
     for (int64_t limit_ns = 10 * NS_PER_MS; limit_ns <= 30 * NS_PER_MS;
@@ -124,7 +124,7 @@ Test(task_limits, a_deadline_set_aside_limits_nothing_until_it_is_restored)
         fixture_pass(NS_PER_SECOND);
         cr_assert(task_ended(&setter.task));
         cr_assert_eq(setter.first, 0);
-        cr_assert_eq(setter.second, -ETIMEDOUT, "it is opened beside those set aside");
+        cr_assert_eq(setter.second, -ETIMEDOUT, "a scope inside the one apart limits");
         cr_assert_eq(setter.second_ns, begun_ns + 17 * NS_PER_MS);
         cr_assert_eq(setter.third, -ETIMEDOUT);
         cr_assert_eq(setter.third_ns, begun_ns + (limit_ns < 17 * NS_PER_MS ? 17 : 30) * NS_PER_MS);
