@@ -61,8 +61,9 @@ static void free_room_due(struct callback *callback)
  * since a flush may stand in the middle of it. */
 static void free_when_done(struct room *room)
 {
-    if (room->broadcast.count > 0 || room->announce.callback.run == free_room_due)
+    if (room->broadcast.count > 0 || room->freeing)
         return;
+    room->freeing = true;
     room->announce.callback.run = free_room_due;
     loop_reap(room->chat->loop, &room->announce.callback);
 }

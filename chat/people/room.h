@@ -29,6 +29,7 @@ struct room {
     struct history history;
     struct gather gather; /* arrivals and departures not yet announced */
     struct timer announce; /* runs while there are any; then reused to free the room */
+    bool freeing; /* it is: the end of this turn frees the room */
     uint32_t people; /* members, without those who left */
     uint64_t creator; /* tag of who may lock it; 0: nobody */
     char *topic; /* NULL: none */

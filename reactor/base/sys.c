@@ -208,6 +208,20 @@ static int kernel_signals_read(struct sys *sys, int fd)
     return size < 0 ? -errno : (int)info.ssi_signo;
 }
 
+static void restore_mask(const struct kernel *kernel)
+{
+    int status = sigprocmask(SIG_SETMASK, &kernel->mask_before, NULL);
+    assert(status == 0);
+    (void)status;
+}
+
+static void kernel_signals_restore(struct sys *sys)
+{
+    struct kernel *kernel = container_of(sys, struct kernel, sys);
+    if (kernel->signals_are_open)
+        restore_mask(kernel);
+}
+
 /* Signals that are still pending were meant for the descriptor: they are dropped, lest the mask's
  * return delivers them the default way and a second TERM kills a server that has ended well. */
 static void kernel_signals_close(struct sys *sys, int fd)
@@ -218,9 +232,7 @@ static void kernel_signals_close(struct sys *sys, int fd)
         continue;
     /* Nothing was written through it, so close has nothing to report. */
     (void)close(fd);
-    int status = sigprocmask(SIG_SETMASK, &kernel->mask_before, NULL);
-    assert(status == 0);
-    (void)status;
+    restore_mask(kernel);
     kernel->signals_are_open = false;
 }
 
@@ -457,6 +469,7 @@ static struct kernel the_kernel = {
     .sys.signals_open = kernel_signals_open,
     .sys.signals_read = kernel_signals_read,
     .sys.signals_close = kernel_signals_close,
+    .sys.signals_restore = kernel_signals_restore,
     .sys.socket = kernel_socket,
     .sys.bind = kernel_bind,
     .sys.bind_path = kernel_bind_path,

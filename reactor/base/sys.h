@@ -92,6 +92,7 @@ struct sys {
     int (*signals_open)(struct sys *sys, const sigset_t *set);
     int (*signals_read)(struct sys *sys, int fd);
     void (*signals_close)(struct sys *sys, int fd);
+    void (*signals_restore)(struct sys *sys); /* the mask only, for a child after fork(2) */
 
     /* Sockets: stream sockets only. bind_path binds a unix socket, and its file has exactly `mode`
      * from the first moment on. accept fills in `peer`. A connect under way is -EINPROGRESS. */

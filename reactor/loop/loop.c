@@ -117,6 +117,7 @@ static bool run_hooks(struct loop *loop)
 int loop_run_once(struct loop *loop)
 {
     struct sys_event events[LOOP_EVENTS_MAX];
+    assert(!loop->in_turn && "a turn is not run inside a callback");
 
     /* 1. Wait for the kernel, no longer than the next timer. */
     int count =
@@ -125,6 +126,7 @@ int loop_run_once(struct loop *loop)
         return count;
     loop->now_ns = loop->sys->monotonic_ns(loop->sys);
     loop->turn++;
+    loop->in_turn = true;
     loop->read_budget_bytes = LOOP_READ_BUDGET_BYTES;
 
     /* 2. Note what is ready: levels are set and callbacks made ready, nothing runs. */
@@ -145,6 +147,7 @@ int loop_run_once(struct loop *loop)
      * produced, a farewell to send perhaps, is for the next flush, which must not be slept over. */
     if (run_batch(loop, &loop->reap))
         loop->flush_pending = true;
+    loop->in_turn = false;
     return 0;
 }
 

@@ -79,6 +79,7 @@ struct loop {
     struct list hooks;
     struct wheel wheel;
     bool flush_pending; /* a hook has more to do, or may have */
+    bool in_turn; /* user code may be running: no turn may begin */
 
     /* Descriptors by number. */
     int poll;
@@ -97,7 +98,8 @@ int loop_init(struct loop *loop, struct sys *sys);
 /* Closes the poll descriptor and frees the table; every descriptor must be closed before. */
 void loop_release(struct loop *loop);
 
-/* One turn. Returns 0, or -errno when the kernel can't be waited for. Runs callbacks. */
+/* One turn. Returns 0, or -errno if waiting for the kernel failed. Runs callbacks, and must not be
+ * called by one: turns don't nest. */
 int loop_run_once(struct loop *loop);
 
 /* Callbacks and timers. None of these can fail. */

@@ -1,18 +1,14 @@
 #include "reactor/loop/signals.h"
 
-#include <assert.h>
-
 static void notify(struct descriptor *descriptor)
 {
     struct signals *signals = container_of(descriptor, struct signals, descriptor);
     loop_call_soon(signals->loop, &signals->callback);
 }
 
-/* The next pending signal, or 0 where there is none. It is closed once `on_signal` has done so. */
+/* The number of the next pending signal, or 0. */
 static int next_signal(struct signals *signals)
 {
-    if (!signals->loop)
-        return 0;
     struct sys *sys = signals->loop->sys;
     int number = sys->signals_read(sys, signals->descriptor.fd);
     if (number > 0)
@@ -21,10 +17,16 @@ static int next_signal(struct signals *signals)
     return 0;
 }
 
+/* How often signals were closed: the process has one mask, so one struct signals is open at
+ * most. */
+static unsigned closed_count;
+
+/* `on_signal` may close `signals` and free its memory, so only the count is looked at after it. */
 static void run(struct callback *callback)
 {
     struct signals *signals = container_of(callback, struct signals, callback);
-    for (int number; (number = next_signal(signals)) > 0;)
+    unsigned before = closed_count;
+    for (int number; closed_count == before && (number = next_signal(signals)) > 0;)
         signals->on_signal(signals, number);
 }
 
@@ -54,4 +56,12 @@ void signals_close(struct signals *signals)
     loop->sys->signals_close(loop->sys, fd);
     list_remove(&signals->callback.node);
     signals->loop = NULL;
+    closed_count++;
+}
+
+void signals_restore_mask(const struct signals *signals)
+{
+    struct loop *loop = signals->loop;
+    if (loop)
+        loop->sys->signals_restore(loop->sys);
 }

@@ -199,6 +199,12 @@ static void door_signals_close(struct sys *sys, int fd)
     sim->signals_pending = 0;
 }
 
+/* The simulated process has no children. */
+static void door_signals_restore(struct sys *sys)
+{
+    (void)sys;
+}
+
 void sim_raise(struct sim *sim, int signal_number)
 {
     if (!(sim->signals_awaited >> signal_number & 1))
@@ -275,6 +281,7 @@ static void install(struct sys *sys)
     sys->signals_close = door_signals_close;
     sys->environment = door_environment;
     sys->signal_ignored = door_signal_ignored;
+    sys->signals_restore = door_signals_restore;
     sys->descriptor_limit = door_descriptor_limit;
     sys->random = door_random;
     sys->resolve = door_resolve;

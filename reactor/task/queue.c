@@ -14,13 +14,31 @@ void queue_init(struct queue *queue, void **slots, size_t capacity)
     wait_list_init(&queue->getters);
 }
 
-/* Whoever waits first on either side may now find what it waits for. */
+/* The first that waits on either side may now find what it waits for. */
 static void wake_both(struct queue *queue)
 {
     if (queue->count < queue->capacity)
         wait_list_wake_first(&queue->putters);
     if (queue->count > 0)
         wait_list_wake_first(&queue->getters);
+}
+
+static void push(struct queue *queue, void *item)
+{
+    queue->slots[(queue->first + queue->count) % queue->capacity] = item;
+    queue->count++;
+    wake_both(queue);
+}
+
+static void *pop(struct queue *queue)
+{
+    void *item = queue->slots[queue->first];
+    queue->first = (queue->first + 1) % queue->capacity;
+    queue->count--;
+    wake_both(queue);
+    if (queue->closed && queue->count == 0)
+        wait_list_wake_all(&queue->getters);
+    return item;
 }
 
 int queue_put(struct task *task, struct queue *queue, void *item)
@@ -31,9 +49,17 @@ int queue_put(struct task *task, struct queue *queue, void *item)
         return rc;
     if (queue->closed)
         return -EPIPE;
-    queue->slots[(queue->first + queue->count) % queue->capacity] = item;
-    queue->count++;
-    wake_both(queue);
+    push(queue, item);
+    return 0;
+}
+
+int queue_try_put(struct queue *queue, void *item)
+{
+    if (queue->closed)
+        return -EPIPE;
+    if (queue->count == queue->capacity || !wait_list_empty(&queue->putters))
+        return -EAGAIN;
+    push(queue, item);
     return 0;
 }
 
@@ -46,12 +72,17 @@ int queue_get(struct task *task, struct queue *queue, void **item)
         return rc;
     if (ended)
         return 0;
-    *item = queue->slots[queue->first];
-    queue->first = (queue->first + 1) % queue->capacity;
-    queue->count--;
-    wake_both(queue);
-    if (queue->closed && queue->count == 0)
-        wait_list_wake_all(&queue->getters);
+    *item = pop(queue);
+    return 1;
+}
+
+int queue_try_get(struct queue *queue, void **item)
+{
+    if (queue->count == 0)
+        return queue->closed ? 0 : -EAGAIN;
+    if (!wait_list_empty(&queue->getters))
+        return -EAGAIN;
+    *item = pop(queue);
     return 1;
 }
 

@@ -1,6 +1,7 @@
 #include "reactor/task/sync.h"
 
 #include <assert.h>
+#include <errno.h>
 
 void event_init(struct event *event)
 {
@@ -41,8 +42,14 @@ int future_wait(struct task *task, struct future *future)
 void semaphore_init(struct semaphore *semaphore, unsigned permits)
 {
     assert(permits <= INT_MAX && "a number of permits isn't negative");
-    semaphore->permits = permits;
+    *semaphore = (struct semaphore){.permits = permits, .permits_max = INT_MAX};
     wait_list_init(&semaphore->waiting);
+}
+
+void semaphore_init_bounded(struct semaphore *semaphore, unsigned permits)
+{
+    semaphore_init(semaphore, permits);
+    semaphore->permits_max = permits;
 }
 
 int semaphore_acquire(struct task *task, struct semaphore *semaphore)
@@ -51,15 +58,54 @@ int semaphore_acquire(struct task *task, struct semaphore *semaphore)
     int rc = task_wait(task, &semaphore->waiting, ready);
     if (rc < 0)
         return rc;
-    /* Several releases may have woken the same first waiter: the next is woken by who leaves. */
+    /* Several releases may have woken the same first task: when it leaves it wakes the next. */
     if (--semaphore->permits > 0)
         wait_list_wake_first(&semaphore->waiting);
     return 0;
 }
 
+int semaphore_try_acquire(struct semaphore *semaphore)
+{
+    if (semaphore->permits == 0 || !wait_list_empty(&semaphore->waiting))
+        return -EAGAIN;
+    semaphore->permits--;
+    return 0;
+}
+
 void semaphore_release(struct semaphore *semaphore)
 {
-    assert(semaphore->permits < INT_MAX && "a permit is given back once");
+    assert(semaphore->permits < semaphore->permits_max && "a permit is given back once");
     semaphore->permits++;
     wait_list_wake_first(&semaphore->waiting);
+}
+
+void lock_init(struct lock *lock)
+{
+    lock->holder = NULL;
+    wait_list_init(&lock->waiting);
+}
+
+int lock_acquire(struct task *task, struct lock *lock)
+{
+    assert(lock->holder != task && "a task that holds a lock would wait for itself");
+    bool ready = !lock->holder && wait_list_is_next(&lock->waiting, task);
+    int rc = task_wait(task, &lock->waiting, ready);
+    if (rc == 0)
+        lock->holder = task;
+    return rc;
+}
+
+int lock_try_acquire(struct task *task, struct lock *lock)
+{
+    if (lock->holder || !wait_list_empty(&lock->waiting))
+        return -EAGAIN;
+    lock->holder = task;
+    return 0;
+}
+
+void lock_release(struct task *task, struct lock *lock)
+{
+    assert(lock->holder == task && "a lock is released by its holder");
+    lock->holder = NULL;
+    wait_list_wake_first(&lock->waiting);
 }

@@ -234,8 +234,8 @@ int64_t task_deadline_ns(const struct task *task);
 
 /* Cancels `task` for good. Every await from now on answers -ECANCELED, with two exceptions: a join
  * passes the cancel on and keeps waiting, and under a shield awaits go on until the instant
- * `cancel_ns` (a past one: no time for clean-up). A second call may only bring that nearer. The task
- * is woken; nothing runs before the next batch. */
+ * `cancel_ns` (a past one: no time for clean-up). A second call may only bring that nearer. The
+ * task is woken; nothing runs before the next batch. */
 void task_cancel(struct task *task, int64_t cancel_ns);
 
 /* Puts up a shield and takes it down; they nest. Under it, awaits ignore a cancel of the task until
@@ -267,8 +267,8 @@ static inline bool task_running(const struct task *task)
     return task->flags & TASK_RUNNING;
 }
 
-/* The await at which the task is parked; NULL while it runs or before it started. After its end, the
- * await at which it was parked last: as close as we can get to the place where it failed. */
+/* The await at which the task is parked; NULL while it runs or before it started. After its end,
+ * the await at which it was parked last: as close as we can get to the place where it failed. */
 static inline const struct site *task_where(const struct task *task)
 {
     return task_running(task) ? NULL : task->wake.callback.where;
@@ -280,6 +280,11 @@ void wait_list_init(struct wait_list *list);
 
 /* Whether `task` may take next: it is the first on the list, or nobody is. */
 bool wait_list_is_next(const struct wait_list *list, const struct task *task);
+
+static inline bool wait_list_empty(const struct wait_list *list)
+{
+    return list_empty(&list->tasks);
+}
 
 /* Wakes the first task, or all. Each keeps its place until its await ends. */
 void wait_list_wake_first(struct wait_list *list);
@@ -318,9 +323,9 @@ __attribute__((cold)) int task_wait_limited(struct task *task, struct wait_list 
 
 /*
  * The end of every other awaitable. The caller looked whether it is `ready`; if the answer is 0, it
- * takes what it waited for. The other answers are -ECANCELED, -ETIMEDOUT, and TASK_PENDING. Whatever
- * ends the await, the task leaves the list and hands a wake-up that it did not use to the next.
- * A task without limits skips the questions about them, which saves a tenth of a task switch.
+ * takes what it waited for. The other answers are -ECANCELED, -ETIMEDOUT, and TASK_PENDING.
+ * Whatever ends the await, the task leaves the list and hands a wake-up that it did not use to the
+ * next. A task without limits skips the questions about them, which saves a tenth of a task switch.
  */
 static inline int task_wait(struct task *task, struct wait_list *list, bool ready)
 {

@@ -48,8 +48,8 @@ __attribute__((noinline)) static void release_child(struct task *task)
     child_left(group);
 }
 
-/* A child that ends with -ECANCELED after it was cancelled did what it was told. A child that raised
- * failures has failed whatever it answers. */
+/* A child that ends with -ECANCELED after it was cancelled did what it was told. A child that
+ * raised failures has failed whatever it answers. */
 static bool failed(const struct task *task)
 {
     if (task->flags & TASK_RAISED)
@@ -195,8 +195,8 @@ int task_group_join(struct task *task, struct task_group *group)
     return end_without_failures(group);
 }
 
-/* Starting: until a child is ready it belongs to a group of whoever waits for it, and so its failure
- * and a cancel of the waiting task go where they should. */
+/* Starting: until a child is ready it belongs to a group of whoever waits for it, and so its
+ * failure and a cancel of the waiting task go where they should. */
 
 static void begin_start(struct task *task, struct task_group_start *start, struct task_group *group)
 {
@@ -271,6 +271,12 @@ int task_group_raise(struct task_group *group)
         outer->first_error = error;
     group->owner->flags |= TASK_RAISED;
     return error;
+}
+
+void task_group_cancel_rest(struct task_group *group, struct task *task)
+{
+    (void)task;
+    task_group_cancel(group, TIME_NEVER);
 }
 
 struct failure_printer {

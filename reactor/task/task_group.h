@@ -47,8 +47,9 @@ struct task_group {
     struct task_group *moves_to; /* of task_group_start: where a child goes when it is ready */
     struct cancel_scope body; /* of a fail-fast group that has an owner */
 
-    /* Optional, set after task_group_open. `on_end` is called for each child that ended, in its last
-     * batch; it may spawn. `release` is called for it later, in the reap phase, and may free it. */
+    /* Optional, set after task_group_open. `on_end` is called for each child that ended, in its
+     * last batch; it may spawn. `release` is called for it later, in the reap phase, and may free
+     * it. */
     void (*on_end)(struct task_group *group, struct task *task);
     void (*release)(struct task_group *group, struct task *task);
 
@@ -69,12 +70,12 @@ void task_group_open(struct task_group *group, struct task *owner, const char *n
                      enum group_policy policy);
 
 /*
- * Starts `step` as a child. `task` may be uninitialised memory, or that of a task which has ended; to
- * spawn a task that still runs is a bug, which an assert finds. `name` must live as long as the task.
- * The first step runs in the next batch, even if the task is cancelled before that, because it owns
- * what it was given. Returns 0, or -ECANCELED from a group that was cancelled: the task was not
- * touched, and what was meant for it is still the caller's. A child may spawn into its own group.
- * Spawning into a group that was joined is a bug: nobody would wait for that child.
+ * Starts `step` as a child. `task` may be uninitialised memory, or that of a task which has ended;
+ * to spawn a task that still runs is a bug, which an assert finds. `name` must live as long as the
+ * task. The first step runs in the next batch, even if the task is cancelled before that, because
+ * it owns what it was given. Returns 0, or -ECANCELED from a group that was cancelled: the task was
+ * not touched, and what was meant for it is still the caller's. A child may spawn into its own
+ * group. Spawning into a group that was joined is a bug: nobody would wait for that child.
  */
 int task_group_spawn(struct task_group *group, struct task *task, const char *name,
                      task_step *step);
@@ -107,9 +108,9 @@ void task_group_cancel(struct task_group *group, int64_t cancel_ns);
 
 /*
  * Waits until the last child has ended and closes the group. Called by its owner, once. Never cut
- * short: a cancel, or an expired deadline, of the joining task is passed on to the children, and the
- * wait goes on. A failure and an expired deadline set no limit on the children's shielded clean-up;
- * only a cancel has one. Returns the first of these that applies:
+ * short: a cancel, or an expired deadline, of the joining task is passed on to the children, and
+ * the wait goes on. A failure and an expired deadline set no limit on the children's shielded
+ * clean-up; only a cancel has one. Returns the first of these that applies:
  *   -ECANCELED       the owner is cancelled, or a scope around the body is (an outer group failed);
  *                    `failures` is kept all the same
  *   a child's -errno the first failure, in a fail-fast group
@@ -121,28 +122,33 @@ void task_group_cancel(struct task_group *group, int64_t cancel_ns);
  */
 TASK_AWAITABLE int task_group_join(struct task *task, struct task_group *group);
 
-/* Moves the failures of a joined group whose result is `error` (a -errno) to the end of `matched`, in
- * order, linked by `sibling`: what `except*` does. The others stay in group->failures. */
+/* Moves the failures of a joined group whose result is `error` (a -errno) to the end of `matched`,
+ * in order, linked by `sibling`: what `except*` does. The others stay in group->failures. */
 void task_group_match(struct task_group *group, int error, struct list *matched);
 
 /*
- * Hands the remaining failures of a joined group on up, into the group that its owner is a child of;
- * there they stand before the owner's own, and that group's join answers the first of them. Returns
- * what the owner should end with: the first failure's -errno; if none is left, -ECANCELED or
+ * Hands the remaining failures of a joined group on up, into the group that its owner is a child
+ * of; there they stand before the owner's own, and that group's join answers the first of them.
+ * Returns what the owner should end with: the first failure's -errno; if none is left, -ECANCELED
+ * or
  * -ETIMEDOUT if that ended the children, else 0. An owner that has raised failures must end with an
  * error, and fails even if that is -ECANCELED. In a group that keeps no failures they end here.
  */
 int task_group_raise(struct task_group *group);
 
 /*
- * Prints a list of failures as a tree. `print` is called for each line, without its newline, indented
- * by two spaces a level: name, text of the error, errno, and the await at which the task was last
- * parked (if it ever was). Below a failed task are the failures that it has raised. The tasks, and
- * the groups that were raised from, must still exist: they do while they are in the memory of
- * children not yet released.
+ * Prints a list of failures as a tree. `print` is called for each line, without its newline,
+ * indented by two spaces a level: name, text of the error, errno, and the await at which the task
+ * was last parked (if it ever was). Below a failed task are the failures that it has raised. The
+ * tasks, and the groups that were raised from, must still exist: they do while they are in the
+ * memory of children not yet released.
  */
 void task_group_print(const struct list *failures, void (*print)(void *context, const char *line),
                       void *context);
+
+/* To be set as `on_end`: the first child to end cancels the others, so the join waits for the first
+ * of several (sync.h has an example). They may clean up as long as they need. */
+void task_group_cancel_rest(struct task_group *group, struct task *task);
 
 /* The task on a list of children or failures. */
 static inline struct task *task_of_sibling(struct list *node)

@@ -1,7 +1,7 @@
 /*
  * The body of a fail-fast group: what the owner's awaits answer from a child's failure to the join.
- * Each case names the test of asyncio (test_taskgroups.py, by its name) or trio (test_run.py) that it
- * follows; "ours" is a rule that neither has.
+ * Each case names the test of asyncio (test_taskgroups.py, by its name) or trio (test_run.py) that
+ * it follows; "ours" is a rule that neither has.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -12,7 +12,8 @@
 
 TestSuite(task_group_body, .init = fixture_open, .fini = fixture_close);
 
-/* Sleeps and ends with `error`; if it is cancelled before, with `cancelled` or what the sleep says. */
+/* Sleeps and ends with `error`; if it is cancelled before, with `cancelled` or what the sleep
+ * says. */
 struct child {
     struct task task;
     struct frame frame;
