@@ -10,9 +10,10 @@
  * allocating, so that the last words before a crash and those about running out
  * of memory are there to read.
  *
- * Whoever reads it may be slow: a line waits for a tenth of a second. Where the
- * reader has stopped (a pager, a terminal after Ctrl-S), lines are lost rather
- * than the server stopped; how many is told in front of the next that is taken.
+ * Its reader may be slow: a line waits for it, but in any second all lines
+ * together hold the server for 100 ms at most. If the reader has stopped (a
+ * pager, a terminal after Ctrl-S), lines are lost instead of the server stopped;
+ * the next line that is taken is preceded by their number.
  */
 #ifndef CHAT_CONFIG_LOG_H
 #define CHAT_CONFIG_LOG_H
@@ -35,7 +36,9 @@ struct log {
     struct sys *sys; /* for the wall's clock and for writing */
     int fd; /* where lines go; the caller's */
     enum log_level level; /* may be changed at any time */
-    uint64_t lost; /* lines that nobody took, since the last that somebody did */
+    uint64_t lost; /* lines that were not taken, since the last that was */
+    int64_t patience_ns; /* how long writing may take now */
+    int64_t earned_ns; /* when patience_ns was last brought up to date */
 };
 
 /* Makes a log that writes what is at most `level` to `fd`, 2 for the standard error output. */
@@ -44,8 +47,11 @@ void log_init(struct log *log, struct sys *sys, int fd, enum log_level level);
 /* True where a line of `level` would be written: for lines that are costly to compose. */
 bool log_enabled(const struct log *log, enum log_level level);
 
+/* True if a line would be written at once: for those who would rather wait than lose it. */
+bool log_ready(const struct log *log);
+
 /* Writes one line, unless the log's level leaves it out. What can't be written (a full disk) is
- * lost, silently: there is no second place to complain. */
+ * lost and counted. */
 void log_write(struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

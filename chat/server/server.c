@@ -305,6 +305,7 @@ static int server_step(struct task *task)
     TASK_AWAIT(self->rc, task_group_join(task, &self->sessions.group));
     TASK_AWAIT(self->rc, task_group_join(task, &self->farewells.group));
     loop_stop(task->loop, &self->grace);
+    server_end_dump(self);
     log_end(self);
     TASK_END();
 }

@@ -50,6 +50,21 @@ struct chat_listener {
     char name[SYS_ADDRESS_TEXT];
 };
 
+/* A dump that is under way, a slice per turn: server_dump.c. */
+struct server_dump {
+    struct timer timer; /* the next slice */
+    bool under_way;
+    size_t part; /* of the dump: tree, clients, timers, figures */
+    size_t position; /* in that part, where the next slice goes on */
+    size_t passed; /* timers met in this walk */
+    int64_t moved_ns; /* when the log last took a line of it */
+
+    /* Of this slice. */
+    int64_t slice_begun_ns;
+    size_t slice_lines;
+    bool slice_is_full;
+};
+
 struct server {
     struct task task;
     struct frame frame;
@@ -63,6 +78,7 @@ struct server {
     struct event ending; /* a signal has asked for the end */
     uint64_t grace_turn; /* in which the grace began; 0: it hasn't */
     struct timer grace; /* to its end */
+    struct server_dump dump;
     int descriptor_limit;
     int client_fd_limit; /* a newcomer whose descriptor is not below this finds the server full */
     int places; /* clients that there are descriptors for, 1 at least */
@@ -90,7 +106,8 @@ void server_start(struct server *server);
 /* Frees what server_open made. The main task must have ended or never been started. */
 void server_close(struct server *server);
 
-/* Writes the task tree, the clients, the timers and the figures of the loop into the log. */
+/* Begins to write the task tree, the clients, the timers and the figures of the loop into the log:
+ * a slice in each of the coming turns, as fast as the log is read. One dump at a time. */
 void server_dump(struct server *server);
 
 #endif

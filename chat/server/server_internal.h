@@ -20,6 +20,9 @@ void server_close_listeners(struct server *server, size_t first);
 /* Has slow callbacks reported in the log, as the command line asks. */
 void server_set_debug(struct server *server);
 
+/* Ends a dump that is under way. */
+void server_end_dump(struct server *server);
+
 /* Tells a newcomer for whom there is no descriptor; a listener's `refuse`. */
 void server_tell_full(struct listener *listener, int fd);
 

@@ -199,6 +199,9 @@ void sim_cut_power(struct sim *sim);
 /* What the program wrote to descriptor 1 or 2, which are open from the start. */
 const char *sim_output(struct sim *sim, int fd);
 
+/* Whoever reads that output stops reading, as a pager does; or reads on. */
+void sim_stop_output(struct sim *sim, bool stopped);
+
 /* --- faults --- */
 
 enum sim_call {

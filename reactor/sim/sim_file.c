@@ -56,6 +56,11 @@ const char *sim_file_text(struct sim *sim, const char *path)
     return file ? sim_bytes_text(&file->content) : NULL;
 }
 
+void sim_stop_output(struct sim *sim, bool stopped)
+{
+    sim->output_is_stopped = stopped;
+}
+
 const char *sim_output(struct sim *sim, int fd)
 {
     if (fd < 1 || fd >= SIM_STANDARD_DESCRIPTORS)
@@ -114,13 +119,15 @@ static ssize_t door_read(struct sys *sys, int fd, void *buffer, size_t size)
     return (ssize_t)sim_bytes_take(&descriptor->content, buffer, size);
 }
 
-/* There is always somebody who reads. */
+/* Somebody reads, unless the test has stopped it. */
 static int door_takes(struct sys *sys, int fd, int64_t timeout_ns)
 {
-    (void)fd;
-    (void)timeout_ns;
-    (void)sim_enter(sim_of(sys), SIM_TAKES);
-    return 1;
+    struct sim *sim = sim_of(sys);
+    (void)sim_enter(sim, SIM_TAKES);
+    if (!sim->output_is_stopped || fd >= SIM_STANDARD_DESCRIPTORS)
+        return 1;
+    sim_advance(sim, timeout_ns);
+    return 0;
 }
 
 static ssize_t door_write(struct sys *sys, int fd, const void *data, size_t size)

@@ -169,6 +169,7 @@ struct sim {
     int descriptors_size;
     int open_descriptors;
     struct sim_bytes output[SIM_STANDARD_DESCRIPTORS];
+    bool output_is_stopped; /* nobody reads it */
 
     uint64_t signals_awaited; /* bit n: signal n; 0: no descriptor for signals */
     uint64_t signals_pending;

@@ -34,9 +34,19 @@ int loop_run(struct loop *loop, struct task *main, const char *name, task_step *
 struct printer {
     void (*print)(void *context, const char *line);
     void *context;
+    size_t lines_before; /* those still to be passed over */
     size_t lines_left; /* before what follows is only counted */
     size_t left_out; /* tasks */
 };
+
+/* Whether the next line is one to print. */
+static bool wants_line(struct printer *printer)
+{
+    if (printer->lines_before == 0)
+        return printer->lines_left > 0;
+    printer->lines_before--;
+    return false;
+}
 
 static void print_line(struct printer *printer, const char *line)
 {
@@ -70,16 +80,16 @@ static void print_children(struct printer *printer, const struct task_group *gro
 
 static void print_group(struct printer *printer, const struct task_group *group, int depth)
 {
-    if (printer->lines_left > 0)
+    if (wants_line(printer))
         print_group_line(printer, group, depth);
     print_children(printer, group, depth + 1);
 }
 
 static void print_task(struct printer *printer, const struct task *task, int depth)
 {
-    if (printer->lines_left > 0)
+    if (wants_line(printer))
         print_task_line(printer, task, depth);
-    else
+    else if (printer->lines_left == 0)
         printer->left_out++;
     for (const struct task_group *group = task->groups; group; group = group->next)
         print_group(printer, group, depth + 1);
@@ -97,6 +107,14 @@ void root_print(const struct root *root, void (*print)(void *context, const char
                 void *context)
 {
     struct printer printer = {.print = print, .context = context, .lines_left = SIZE_MAX};
+    print_group(&printer, &root->group, 0);
+}
+
+void root_print_part(const struct root *root, struct root_part part,
+                     void (*print)(void *context, const char *line), void *context)
+{
+    struct printer printer = {
+        .print = print, .context = context, .lines_before = part.first, .lines_left = part.count};
     print_group(&printer, &root->group, 0);
 }
 

@@ -32,6 +32,18 @@ int loop_run(struct loop *loop, struct task *main, const char *name, task_step *
 void root_print(const struct root *root, void (*print)(void *context, const char *line),
                 void *context);
 
+/* Lines of the tree, counted from 0. */
+struct root_part {
+    size_t first;
+    size_t count;
+};
+
+/* The same of some of its lines: a large tree is printed in parts, a part per turn, so that none
+ * takes long. The lines before cost a walk only. Tasks that begin or end between two parts move
+ * the lines that follow, which may then be missing or come twice. */
+void root_print_part(const struct root *root, struct root_part part,
+                     void (*print)(void *context, const char *line), void *context);
+
 /* The same of those children of one group that have yet to end, and of what is below them:
  * `lines_max` lines at most, the children unindented; where that was not enough, a last one counts
  * the tasks left out. What a program logs of whom it is about to cut off. */

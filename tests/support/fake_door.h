@@ -34,6 +34,8 @@ struct fake_door {
     size_t writes;
     bool stopped; /* who reads what is written has stopped */
     int64_t waited_ns; /* for that */
+    int64_t now_ns; /* of the monotonic clock, which only waiting moves on */
+    int64_t reader_ns; /* how long the reader takes to make room for a line */
 };
 
 static inline struct fake_door *fake_door_of(struct sys *sys)
@@ -89,6 +91,11 @@ static inline int64_t fake_door_realtime_ns(struct sys *sys)
     return fake_door_of(sys)->realtime_ns;
 }
 
+static inline int64_t fake_door_monotonic_ns(struct sys *sys)
+{
+    return fake_door_of(sys)->now_ns;
+}
+
 static inline int fake_door_random(struct sys *sys, void *buffer, size_t size)
 {
     struct fake_door *door = fake_door_of(sys);
@@ -104,8 +111,11 @@ static inline int fake_door_takes(struct sys *sys, int fd, int64_t timeout_ns)
     struct fake_door *door = fake_door_of(sys);
 
     (void)fd; /* there is one place to write to */
-    door->waited_ns += door->stopped ? timeout_ns : 0;
-    return !door->stopped;
+    bool taken = !door->stopped && door->reader_ns <= timeout_ns;
+    int64_t waited_ns = taken ? door->reader_ns : timeout_ns;
+    door->waited_ns += waited_ns;
+    door->now_ns += waited_ns;
+    return taken;
 }
 
 static inline ssize_t fake_door_write(struct sys *sys, int fd, const void *data, size_t size)
@@ -133,6 +143,7 @@ static inline void fake_door_init(struct fake_door *door)
     door->sys.allocate = fake_door_allocate;
     door->sys.resize = fake_door_resize;
     door->sys.release = fake_door_release;
+    door->sys.monotonic_ns = fake_door_monotonic_ns;
     door->sys.realtime_ns = fake_door_realtime_ns;
     door->sys.random = fake_door_random;
     door->sys.takes = fake_door_takes;

@@ -129,16 +129,68 @@ Test(log, a_reader_that_has_stopped_is_waited_for_once_and_then_told_what_it_mis
     for (int i = 0; i < 3; i++)
         log_write(&chat_log, LOG_LEVEL_INFO, "nobody reads this");
     cr_assert_str_eq(written(), "");
-    cr_assert_eq(door.waited_ns, NS_PER_SECOND / 10);
+    cr_assert_eq(door.waited_ns, 50 * NS_PER_MS);
     log_write(&chat_log, LOG_LEVEL_DEBUG, "nor is this wanted");
     door.stopped = false;
     log_write(&chat_log, LOG_LEVEL_INFO, "hello");
-    cr_assert_str_eq(written(),
-                     "2026-01-02 12:04:05 warn  3 lines of the log are lost: nobody read it\n"
-                     "2026-01-02 12:04:05 info  hello\n");
+    cr_assert_str_eq(
+        written(),
+        "2026-01-02 12:04:05 warn  3 lines of the log are lost: the log was not read in time\n"
+        "2026-01-02 12:04:05 info  hello\n");
     door.stopped = true;
+    door.now_ns += NS_PER_SECOND;
     log_write(&chat_log, LOG_LEVEL_INFO, "it stops again");
-    cr_assert_eq(door.waited_ns, 2 * (NS_PER_SECOND / 10), "and is waited for again");
+    cr_assert_eq(door.waited_ns, 2 * 50 * NS_PER_MS, "and is waited for again");
+}
+
+/* Logs lines `pause_ns` apart for a minute to a reader that needs `reader_ns` for each, and checks
+ * how long the log held the server in each second that ends with a line. */
+static void expect_little_patience(int64_t reader_ns, int64_t pause_ns)
+{
+    enum { LINES_MAX = 1 << 16 };
+    static struct {
+        int64_t end_ns, waited_ns; /* in all, at the end of a line */
+    } lines[LINES_MAX];
+    size_t count = 0, first = 0;
+
+    open_log();
+    door.reader_ns = reader_ns;
+    while (door.now_ns < 60 * NS_PER_SECOND && count < LINES_MAX) {
+        log_write(&chat_log, LOG_LEVEL_INFO, "x");
+        (void)written();
+        lines[count].end_ns = door.now_ns;
+        lines[count].waited_ns = door.waited_ns;
+        while (lines[first].end_ns < door.now_ns - NS_PER_SECOND)
+            first++;
+        int64_t held_ns = door.waited_ns - lines[first].waited_ns;
+        cr_assert_leq(held_ns, 100 * NS_PER_MS, "reader %lld, pause %lld: held for %lld ns",
+                      (long long)reader_ns, (long long)pause_ns, (long long)held_ns);
+        count++;
+        door.now_ns += pause_ns;
+    }
+    cr_assert_gt(count, 100);
+}
+
+Test(log, in_no_second_is_the_server_held_for_more_than_100_ms)
+{
+    static const int64_t readers_ns[] = {NS_PER_MS, 7 * NS_PER_MS, 49 * NS_PER_MS, 60 * NS_PER_MS};
+    static const int64_t pauses_ns[] = {NS_PER_MS, 10 * NS_PER_MS, 333 * NS_PER_MS};
+
+    for (size_t i = 0; i < sizeof(readers_ns) / sizeof(*readers_ns); i++)
+        for (size_t j = 0; j < sizeof(pauses_ns) / sizeof(*pauses_ns); j++)
+            expect_little_patience(readers_ns[i], pauses_ns[j]);
+}
+
+Test(log, a_full_disk_loses_lines_and_the_log_says_how_many)
+{
+    door.write_most = 0;
+    log_write(&chat_log, LOG_LEVEL_INFO, "lost");
+    log_write(&chat_log, LOG_LEVEL_INFO, "lost");
+    door.write_most = SIZE_MAX;
+    log_write(&chat_log, LOG_LEVEL_INFO, "hello");
+    cr_assert_str_eq(written(),
+                     "2026-01-02 12:04:05 warn  2 lines of the log are lost: the log was "
+                     "not read in time\n2026-01-02 12:04:05 info  hello\n");
 }
 
 Test(log, a_short_write_is_continued_and_a_failed_one_given_up)
