@@ -100,8 +100,8 @@ static bool backlog_fits(const void *target, char accepted[static OPTIONS_ACCEPT
     const size_t least_bytes = BACKLOG_LINES_MIN * config_longest_line(config);
 
     snprintf(accepted, OPTIONS_ACCEPTED_TEXT,
-             "a size from %zu (four of the longest lines with --max-line %zu) to 1G", least_bytes,
-             config->max_line_bytes);
+             "a size from %zu, which is 4 x (max-line + 128) with --max-line %zu, to 1G",
+             least_bytes, config->max_line_bytes);
     return config->backlog_bytes >= least_bytes;
 }
 
@@ -178,8 +178,7 @@ static const struct option rows[] = {
     {.name = "backlog",
      .argument = "SIZE",
      .fallback = "1M",
-     .help = "how far a reader may fall behind its room, four of the longest lines (3 x max-line + "
-             "128) at least",
+     .help = "how far a reader may fall behind its room, at least 4 x (max-line + 128)",
      .accepted = "a size such as 64K or 1M, 1G at most",
      .read = options_read_size,
      FIELD(backlog_bytes),
@@ -252,5 +251,5 @@ size_t config_help(char *text, size_t size)
 
 size_t config_longest_line(const struct config *config)
 {
-    return TEXT_CLEAN_GROWTH * config->max_line_bytes + LINE_OVERHEAD;
+    return config->max_line_bytes + LINE_OVERHEAD;
 }

@@ -73,8 +73,7 @@ int config_parse(struct config *config, char **argv, char *problem, size_t size)
 /* Writes the help, lines of at most 80 columns, and returns its length without the closing NUL. */
 size_t config_help(char *text, size_t size);
 
-/* The longest line that anybody is sent, in bytes: --max-line of what grows when it is cleaned,
- * with who says it where. */
+/* The longest line that anybody is sent, in bytes: --max-line, with who says it and where. */
 size_t config_longest_line(const struct config *config);
 
 #endif

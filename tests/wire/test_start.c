@@ -198,7 +198,7 @@ Test(start, good_values_are_taken)
         {"--idle-timeout", "0"},
         {"--idle-timeout", "10m"},
         {"--idle-timeout", "1h"},
-        {"--backlog", "25088"},
+        {"--backlog", "8704"},
         {"--backlog", "64K"},
         {"--backlog", "2M"},
         {"--slow-policy", "skip"},
@@ -405,11 +405,11 @@ Test(start, a_word_that_is_no_option_is_a_usage_error)
 Test(start, a_backlog_of_less_than_four_longest_lines_is_a_usage_error)
 {
     static const char *const combinations[][5] = {
-        {"--backlog", "25087", "--rate", "0", "25088"},
-        {"--backlog", "24K", "--rate", "0", "25088"},
-        {"--max-line", "16384", "--backlog", "64K", "197120"},
-        {"--backlog", "197119", "--max-line", "16384", "197120"},
-        {"--backlog", "703", "--max-line", "16", "704"},
+        {"--backlog", "8703", "--rate", "0", "8704"},
+        {"--backlog", "8K", "--rate", "0", "8704"},
+        {"--max-line", "16384", "--backlog", "64K", "66048"},
+        {"--backlog", "66047", "--max-line", "16384", "66048"},
+        {"--backlog", "575", "--max-line", "16", "576"},
     };
 
     for (size_t i = 0; i < COUNT(combinations); i++) {

@@ -158,7 +158,7 @@ Test(config, values_that_make_no_sense_are_refused)
         {"--max-line", {"", "0", "15", "16385", "17K", "-16", "2048B", "1e3"}},
         {"--rate", {"", "-5", "5/", "/5", "5/0", "0/5", "5/5/5", "ten", "1000001"}},
         {"--idle-timeout", {"", "-1", "1d", "1.5h", "soon", "99999999h"}},
-        {"--backlog", {"", "0", "1", "25087", "2G", "-1M", "1X"}},
+        {"--backlog", {"", "0", "1", "8703", "2G", "-1M", "1X"}},
         {"--slow-policy", {"", "Skip", "skip ", "drop"}},
         {"--history", {"", "-1", "100001", "1K"}},
         {"--grace", {"", "-1", "forever"}},
@@ -202,17 +202,17 @@ Test(config, a_name_has_64_bytes_at_most)
 Test(config, a_backlog_holds_four_of_the_longest_lines_whichever_comes_first)
 {
     REFUSED(
-        "chatd: --backlog: '25087' is not accepted: a size from 25088 (four of the longest lines "
-        "with --max-line 2048) to 1G",
-        "--backlog", "25087");
-    cr_assert_eq(PARSE("--backlog", "25088"), 0);
+        "chatd: --backlog: '8703' is not accepted: a size from 8704, which is 4 x (max-line + 128) "
+        "with --max-line 2048, to 1G",
+        "--backlog", "8703");
+    cr_assert_eq(PARSE("--backlog", "8704"), 0);
     REFUSED(
-        "chatd: --backlog: '64K' is not accepted: a size from 197120 (four of the longest lines "
-        "with --max-line 16384) to 1G",
+        "chatd: --backlog: '64K' is not accepted: a size from 66048, which is 4 x (max-line + 128) "
+        "with --max-line 16384, to 1G",
         "--backlog", "64K", "--max-line", "16K");
-    cr_assert_eq(PARSE("--max-line", "16", "--backlog", "704"), 0);
-    cr_assert_eq(PARSE("--backlog", "703", "--max-line", "16"), -EINVAL);
-    cr_assert_eq(config_longest_line(&config), 176);
+    cr_assert_eq(PARSE("--max-line", "16", "--backlog", "576"), 0);
+    cr_assert_eq(PARSE("--backlog", "575", "--max-line", "16"), -EINVAL);
+    cr_assert_eq(config_longest_line(&config), 144);
 }
 
 Test(config, sixteen_addresses_are_listened_on_and_each_once)
