@@ -240,6 +240,17 @@ Test(chatload, loads_a_chatd_that_it_spawns_and_stops)
     load_release_run();
 }
 
+/* More than may connect at the same time. */
+Test(chatload, more_clients_get_in_than_may_connect_at_once)
+{
+    load_run("--spawn", chatd("--rate 0"), "--clients", "300", "--stalled", "300", "--senders", "1",
+             "--rate", "10", "--duration", "200ms");
+    expect_status(0);
+    expect_figure("lost", 0);
+    expect_figure("expected", load_figure("sent") * 299);
+    load_release_run();
+}
+
 Test(chatload, names_rate_0_where_chatd_holds_the_senders_back)
 {
     load_run("--spawn", chatd(""), "--clients", "10", "--senders", "3", "--duration", "3s");
@@ -308,6 +319,18 @@ static char *script(const char *lines)
     char *path = scratch_write("server", text);
     cr_assert_eq(chmod(path, 0700), 0);
     return path;
+}
+
+Test(chatload, a_server_may_say_long_lines_before_it_listens)
+{
+    char lines[1200];
+    snprintf(lines, sizeof(lines), "head -c 50000 /dev/zero | tr '\\0' x\necho\nexec %s \"$@\"",
+             chatd("--rate 0"));
+    char *server = script(lines);
+    load_run("--spawn", server, "--clients", "5", "--duration", "100ms");
+    expect_status(0);
+    free(server);
+    load_release_run();
 }
 
 Test(chatload, an_interrupt_ends_both_and_still_reports)

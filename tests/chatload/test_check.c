@@ -148,6 +148,33 @@ Test(chatload_check, senders_are_checked_apart)
     close_check();
 }
 
+Test(chatload_check, a_hole_that_was_filled_is_used_again)
+{
+    for (uint32_t number = 0; number < 10000; number += 2) {
+        cr_assert(check_hear(&check, &receiver, 0, number + 1));
+        cr_assert(check_hear(&check, &receiver, 0, number));
+    }
+    cr_expect_eq(check.hole_count, 2); /* and the first is unused */
+    end(10000);
+    expect(10000, 0, 0, 5000);
+    close_check();
+}
+
+/* While they grow, holes move in memory; the middle of one is taken out of it. */
+Test(chatload_check, holes_are_split_while_their_table_grows)
+{
+    for (uint32_t number = 0; number < 3000; number += 3)
+        cr_assert(check_hear(&check, &receiver, 0, number + 2));
+    cr_assert(check_hear(&check, &receiver, 1, 1000));
+    for (uint32_t number = 1; number < 1000; number += 2)
+        cr_assert(check_hear(&check, &receiver, 1, number));
+    for (uint32_t number = 0; number < 1000; number += 2)
+        cr_assert(check_hear(&check, &receiver, 1, number));
+    cr_expect_eq(receiver.missing, 2000);
+    expect(2001, 0, 0, 1000);
+    close_check();
+}
+
 /* The model: how often each number was heard, and the largest before. */
 #define NUMBERS 300
 

@@ -192,6 +192,47 @@ Test(chatload_client, its_own_lines_are_echoes)
     close_client();
 }
 
+/* Message 0, due at an instant of the loop's clock. */
+static void say_due(uint32_t number, int64_t due_ns)
+{
+    char text[128];
+    struct message said = {.number = number, .due_ns = due_ns - load.epoch_ns};
+    size_t length = (size_t)snprintf(text, sizeof(text), "#lobby <guest0> ");
+    message_write(&said, load.tag, text + length, settings.size_bytes);
+    snprintf(text + length + settings.size_bytes, 3, "\r\n");
+    say(text);
+}
+
+Test(chatload_client, only_messages_that_were_due_while_measuring_are_timed)
+{
+    say("* pong in\r\n");
+    load.from_ns = loop.now_ns + 1000;
+    load.until_ns = loop.now_ns + 5000;
+    say_due(0, load.from_ns - 1);
+    cr_expect_eq(load.recent.count, 0);
+    say_due(1, load.from_ns);
+    cr_expect_eq(load.recent.count, 1);
+    say_due(2, load.until_ns - 1);
+    cr_expect_eq(load.recent.count, 2);
+    say_due(3, load.until_ns);
+    cr_expect_eq(load.recent.count, 2);
+    cr_expect_eq(load.check.delivered, 4);
+    close_client();
+}
+
+Test(chatload_client, a_latency_counts_from_when_a_message_was_due)
+{
+    say("* pong in\r\n");
+    load.from_ns = loop.now_ns;
+    load.until_ns = TIME_NEVER;
+    int64_t due_ns = loop.now_ns;
+    fixture_pass(70 * NS_PER_MS);
+    say_due(0, due_ns);
+    cr_expect_geq(load.recent.max_us, 70000);
+    cr_expect_lt(load.recent.max_us, 75000);
+    close_client();
+}
+
 Test(chatload_client, the_raw_protocol_is_the_message_alone)
 {
     char text[256];

@@ -2,6 +2,7 @@
 #include "tools/chatload/page.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,14 @@ Test(chatload_page, latencies_have_three_digits)
     cr_expect_str_eq(page_latency(text, 59900000), "59.9 s");
 }
 
+Test(chatload_page, what_was_not_measured_is_no_number)
+{
+    char text[FIGURE_TEXT];
+    cr_expect_str_eq(page_latency(text, NAN), "not measured");
+    cr_expect_str_eq(page_rate(text, NAN), "not measured");
+    cr_expect_str_eq(page_rate(text, 12345.6), "12,345");
+}
+
 Test(chatload_page, counts_come_in_groups_of_three)
 {
     char text[FIGURE_TEXT];
@@ -96,6 +105,10 @@ Test(chatload_page, memory_is_in_units_of_1024)
     char text[FIGURE_TEXT];
     cr_expect_str_eq(page_bytes(text, 0), "0 KiB");
     cr_expect_str_eq(page_bytes(text, 512 * 1024), "512 KiB");
+    cr_expect_str_eq(page_bytes(text, 1023 * 1024), "1023 KiB");
+    cr_expect_str_eq(page_bytes(text, 1024 * 1024), "1.0 MiB");
+    cr_expect_str_eq(page_bytes(text, UINT64_C(1024) * 1024 * 1024), "1.0 GiB");
+    cr_expect_str_eq(page_bytes(text, UINT64_C(2048) << 30), "2048 GiB");
     cr_expect_str_eq(page_bytes(text, 12 * 1024 * 1024 + 300 * 1024), "12.3 MiB");
     cr_expect_str_eq(page_bytes(text, UINT64_C(5) << 30), "5.0 GiB");
 }

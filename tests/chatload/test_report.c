@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct settings settings;
@@ -116,6 +117,90 @@ Test(chatload_report, a_sender_that_waits_much_longer_than_a_listener_is_held_ba
     run.end.server.cpu_ns = NS_PER_SECOND * 9 / 10;
     result_make(&result, &run);
     cr_expect_eq(result.note_count, 0, "%s", result.notes[0]);
+}
+
+Test(chatload_report, losses_of_a_run_that_did_not_drain_may_only_be_late)
+{
+    load.check.lost = (struct check_count){.count = 2};
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("when draining ended"), 0);
+    run.drained = false;
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("deliveries that had not arrived when draining ended count as lost"),
+                 1);
+    load.check.lost.count = 0;
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("when draining ended"), 0);
+}
+
+Test(chatload_report, each_kind_of_wrong_delivery_fails_the_run)
+{
+    load.check.duplicated.count = 1;
+    result_make(&result, &run);
+    cr_expect(result.failed);
+    load.check.duplicated.count = 0;
+    load.check.reordered.count = 1;
+    result_make(&result, &run);
+    cr_expect(result.failed);
+    load.check.reordered.count = 0;
+    snprintf(load.problem, sizeof(load.problem), "the server ended in the middle of the run");
+    result_make(&result, &run);
+    cr_expect(result.failed);
+    cr_expect_eq(notes_with("the run ended early: the server ended"), 1);
+}
+
+Test(chatload_report, late_messages_are_noted_from_one_in_a_thousand_on)
+{
+    run.schedule.next = 5000;
+    run.schedule.late = 5;
+    result_make(&result, &run);
+    cr_expect_eq(result.note_count, 0);
+    run.schedule.late = 6;
+    run.schedule.latest_ns = 20 * NS_PER_MS;
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("6 messages were sent late, by up to 20.0 ms"), 1);
+}
+
+Test(chatload_report, json_lists_the_limits_that_failed)
+{
+    struct page page = {0};
+    settings.limits[0] = (struct limit){.text = "lost<1", .metric = METRIC_LOST, .value = 1};
+    settings.limits[1] =
+        (struct limit){.text = "rate>5000", .metric = METRIC_RATE, .above = true, .value = 5000};
+    settings.limits[2] =
+        (struct limit){.text = "rate<\"2000", .metric = METRIC_RATE, .value = 2000};
+    settings.limit_count = 3;
+    result_make(&result, &run);
+    report_json(&page, &result);
+    cr_expect_not_null(strstr(page.text, "\"exceeded\": [\"lost<1\", \"rate<\\\"2000\"],"), "%s",
+                       page.text);
+    cr_expect_not_null(strstr(page.text, "\"interrupted\": false,\n  \"passed\": false\n}"));
+    cr_expect_not_null(strstr(page.text, "\"rate\": 1000.0,"));
+    cr_expect_not_null(strstr(page.text, "\"p50_us\": null,"));
+    page_release(&page);
+}
+
+Test(chatload_report, every_oddity_is_a_note)
+{
+    struct page page = {0};
+    load.check.duplicated.count = load.check.reordered.count = 1;
+    load.disconnected = 3;
+    load.refused = (struct load_oddity){4, "you connect too often: try again in a minute"};
+    load.garbled = (struct load_oddity){5, "=abc"};
+    load.echoed = 6;
+    load.check.skipped = 7;
+    result_make(&result, &run);
+    cr_expect_eq(notes_with("3 clients were disconnected"), 1);
+    cr_expect_eq(notes_with("refused 4 lines; the first: you connect too often: try again in a "
+                            "minute (chatd's --connect-rate; 0 lifts the limit)"),
+                 1);
+    cr_expect_eq(notes_with("5 lines were not as they were sent; the first: =abc"), 1);
+    cr_expect_eq(notes_with("6 of their own lines"), 1);
+    cr_expect_eq(result.note_count, 7);
+    report_text(&page, &result);
+    cr_expect_not_null(strstr(page.text, "\nnote: the server reported 7 skipped lines"));
+    cr_expect_not_null(strstr(page.text, "checked     0 lost, 1 duplicated, 1 reordered\n"));
+    page_release(&page);
 }
 
 Test(chatload_report, losses_fail_the_run_and_lines_left_out_that_were_told_do_not)

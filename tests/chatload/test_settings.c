@@ -57,6 +57,59 @@ Test(chatload_settings, the_address_may_stand_anywhere)
     cr_expect_eq(settings.address.kind, ENDPOINT_UNIX);
 }
 
+Test(chatload_settings, numbers_have_their_bounds)
+{
+    static const struct {
+        const char *option, *least, *most, *below, *above;
+    } rows[] = {
+        {"--clients", "2", "1000000", "1", "1000001"},
+        {"--senders", "1", "100000", "0", "100001"},
+        {"--rooms", "1", "9000", "0", "9001"},
+        {"--size", "24", "16384", "23", "16385"},
+        {"--rate", "0", "10000000", "-1", "10000001"},
+        {"--burst", "1", "100000", "0", "100001"},
+        {"--window", "1", "100000", "0", "100001"},
+        {"--stalled", "0", "1000000", "-1", "1000001"},
+        {"--churn", "0", "10000", "-1", "10001"},
+        {"--server-pid", "0", "4194304", "-1", "4194305"},
+        {"--duration", "100ms", "100h", "99ms", "x"},
+        {"--ramp", "0", "100h", "-1", "x"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char *option = (char *)rows[i].option;
+        bool burst = strcmp(option, "--burst") == 0;
+        bool clients = strcmp(option, "--clients") == 0;
+        char *many = clients ? "--window" : "--clients";
+        char *number = clients ? "1" : "100000";
+        char *rate = burst ? "--rate=9" : "--window=1";
+        char *senders = strcmp(option, "--senders") == 0 ? "--ramp=0" : "--senders=1";
+        int most = strcmp(option, "--senders") == 0 ? -EINVAL : 0; /* as pairs with the clients */
+        cr_expect_eq(PARSE(option, (char *)rows[i].least, many, number, rate, senders), 0, "%s: %s",
+                     option, problem);
+        cr_expect_eq(PARSE(option, (char *)rows[i].most, many, number, rate, senders), most, "%s",
+                     problem);
+        REFUSED(option, option, (char *)rows[i].below, many, number, rate, senders);
+        REFUSED(option, option, (char *)rows[i].above, many, number, rate, senders);
+    }
+    cr_expect_eq(PARSE("--clients", "5", "--senders", "5"), 0);
+    cr_expect_eq(PARSE("--clients", "8", "--senders", "1", "--rooms", "4"), 0);
+    REFUSED("up to 4 with --clients 8", "--clients", "8", "--senders", "1", "--rooms", "5");
+}
+
+Test(chatload_settings, takes_32_limits)
+{
+    char *arguments[2 * SETTINGS_LIMITS_MAX + 4] = {"chatload"};
+    for (size_t i = 0; i <= SETTINGS_LIMITS_MAX; i++) {
+        arguments[2 * i + 1] = "--fail-if";
+        arguments[2 * i + 2] = "lost>0";
+    }
+    cr_expect_eq(settings_parse(&settings, arguments, problem, sizeof(problem)), -EINVAL);
+    cr_expect_not_null(strstr(problem, "32 of them at most"), "%s", problem);
+    arguments[2 * SETTINGS_LIMITS_MAX + 1] = NULL;
+    cr_expect_eq(settings_parse(&settings, arguments, problem, sizeof(problem)), 0, "%s", problem);
+    cr_expect_eq(settings.limit_count, SETTINGS_LIMITS_MAX);
+}
+
 Test(chatload_settings, one_report_may_go_to_stdout)
 {
     cr_assert_eq(PARSE("--json", "-", "--html", "file"), 0);

@@ -117,17 +117,17 @@ static int report_all(const struct result *result, const struct output *outputs,
     return status;
 }
 
-static int run(struct load *load, const struct output *outputs, size_t count)
+/* Runs it and reports. Returns the exit status. */
+static int run(struct run *run, struct load *load, const struct output *outputs, size_t count)
 {
-    static struct run the_run; /* histograms and all: too large for a stack, and there is one */
     static struct result result;
-    if (run_load(&the_run, load) < 0) {
+    if (run_load(run, load) < 0) {
         if (load->problem[0])
             return complain(load->problem, NULL);
         (void)complain("interrupted before anything was measured", NULL);
         return STATUS_INTERRUPTED;
     }
-    result_make(&result, &the_run);
+    result_make(&result, run);
     int status = report_all(&result, outputs, count);
     if (result.interrupted)
         return STATUS_INTERRUPTED;
@@ -137,6 +137,7 @@ static int run(struct load *load, const struct output *outputs, size_t count)
 static int start(const struct settings *settings)
 {
     static struct load load;
+    static struct run the_run; /* histograms and all: too large for a stack */
     struct sys *sys = sys_kernel();
     struct loop loop;
     const struct output outputs[] = {
@@ -153,7 +154,8 @@ static int start(const struct settings *settings)
     if (rc < 0)
         return complain("it can't start", strerror(-rc));
     load_init(&load, &loop, settings);
-    status = run(&load, outputs, count);
+    status = run(&the_run, &load, outputs, count);
+    run_release(&the_run);
     load_release(&load);
     loop_release(&loop);
     return status;

@@ -349,6 +349,10 @@ close_signals:
 fail:
     if (rc < 0)
         load_fail(load, "it can't start: %s", strerror(-rc));
-    crowd_release(&run->crowd);
     return run->measured || (load->clients && load->interrupts > 0) ? 0 : -1;
+}
+
+void run_release(struct run *run)
+{
+    crowd_release(&run->crowd);
 }

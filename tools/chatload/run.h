@@ -94,4 +94,7 @@ struct run {
  * interrupted before that). */
 int run_load(struct run *run, struct load *load);
 
+/* Frees what the run was made of; the report is read from it before. */
+void run_release(struct run *run);
+
 #endif

@@ -123,8 +123,7 @@ void schedule_close(struct schedule *schedule)
     loop_close(schedule->load->loop, &schedule->alarm.descriptor);
 }
 
-/* When message `number` of all is due. */
-static int64_t due_ns(const struct schedule *schedule, uint64_t number)
+int64_t schedule_due_ns(const struct schedule *schedule, uint64_t number)
 {
     const struct settings *settings = schedule->load->settings;
     uint64_t first_of_burst = number - number % settings->burst;
@@ -143,7 +142,8 @@ static void send_due(struct schedule *schedule)
 {
     struct load *load = schedule->load;
     int64_t now_ns = load->loop->sys->monotonic_ns(load->loop->sys);
-    for (int64_t due; (due = due_ns(schedule, schedule->next)) <= now_ns; schedule->next++) {
+    for (int64_t due; (due = schedule_due_ns(schedule, schedule->next)) <= now_ns;
+         schedule->next++) {
         sender_say(&load->senders[schedule->next % load->settings->senders], due);
         note_lateness(schedule, now_ns - due);
     }
@@ -156,7 +156,7 @@ int schedule_step(struct task *task)
     TASK_BEGIN();
     self->start_ns = task->loop->now_ns;
     for (;;) {
-        TASK_AWAIT(self->rc, alarm_wait(task, &self->alarm, due_ns(self, self->next)));
+        TASK_AWAIT(self->rc, alarm_wait(task, &self->alarm, schedule_due_ns(self, self->next)));
         if (self->rc < 0)
             TASK_RETURN(0);
         send_due(self);

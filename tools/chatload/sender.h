@@ -72,6 +72,9 @@ struct schedule {
 int schedule_open(struct schedule *schedule, struct load *load);
 void schedule_close(struct schedule *schedule);
 
+/* When message `number`, counted over all senders, is due. */
+int64_t schedule_due_ns(const struct schedule *schedule, uint64_t number);
+
 /* The step of schedule->task: sends what is due until it is cancelled. Returns 0. */
 int schedule_step(struct task *task);
 
