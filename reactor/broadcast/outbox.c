@@ -45,12 +45,13 @@ int outbox_write(struct outbox *outbox, struct fanout *fanout, enum outbox_kind 
     int rc = buffer_reserve(&outbox->queue, sys, sizeof(entry) + size);
     if (rc < 0)
         return rc;
+    size_t before = buffer_length(&outbox->queue);
     if (extends_first(outbox, &entry))
         memcpy(buffer_data(&outbox->queue), &entry, sizeof(entry)); /* it isn't aligned */
     else
         (void)buffer_append(&outbox->queue, sys, &entry, sizeof(entry)); /* the room is there */
     (void)buffer_append(&outbox->queue, sys, bytes, size);
-    outbox->waiting_bytes[kind] += (uint32_t)size;
+    outbox->waiting_bytes[kind] += (uint32_t)(buffer_length(&outbox->queue) - before);
     outbox_mark(outbox, fanout);
     return 0;
 }
@@ -82,6 +83,7 @@ void outbox_consume(struct outbox *outbox, size_t sent)
     assert(sent <= entry.length);
     outbox->waiting_bytes[entry.kind] -= (uint32_t)sent;
     if (sent == entry.length) {
+        outbox->waiting_bytes[entry.kind] -= (uint32_t)sizeof(entry);
         buffer_consume(&outbox->queue, sizeof(entry) + sent);
         return;
     }
@@ -103,6 +105,6 @@ int outbox_keep_rest(struct outbox *outbox, struct fanout *fanout, const char *r
         buffer_consume(&outbox->queue, size);
         return rc;
     }
-    outbox->waiting_bytes[OUTBOX_REST] += (uint32_t)size;
+    outbox->waiting_bytes[OUTBOX_REST] += (uint32_t)(sizeof(entry) + size);
     return 0;
 }

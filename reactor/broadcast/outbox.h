@@ -1,16 +1,17 @@
 /*
- * outbox: a receiver, and what it is owed of its own.
+ * outbox: one receiver, and the queue of what only this receiver is sent.
  *
- * Answers and private messages wait here, in a queue, until the end of the turn.
- * Each entry carries the number of the line that was broadcast last when it was
- * written: by that, send_plan.h puts it between the lines of the broadcasts that the
- * receiver subscribes to. What a short send has cut goes to the front.
+ * Answers and private messages wait in the queue until the end of the turn. Each
+ * entry carries the number of the line that was broadcast last when the entry was
+ * written. By these numbers send_plan.h merges the queue with the lines of the
+ * broadcasts that the receiver subscribes to. What a short send cut off goes to the
+ * front of the queue.
  *
  *      [REST "of it\r\n"] [6 "* pong\r\n"] [9 "@ann hi\r\n"]
  *
- * What broadcasts have to know of the receiver is here as well: who it is,
- * whether its socket takes anything, whether the connection lives. There is no
- * I/O here, and nothing of broadcasts.
+ * The outbox also holds what broadcasts have to know of a receiver: who it is,
+ * whether its socket takes anything now, and whether its connection lives. There is
+ * no I/O here. Programs use the functions of stream.h instead of these fields.
  */
 #ifndef REACTOR_BROADCAST_OUTBOX_H
 #define REACTOR_BROADCAST_OUTBOX_H
@@ -18,19 +19,19 @@
 #include "reactor/base/buffer.h"
 #include "reactor/broadcast/fanout.h"
 
-/* What is in the queue: the program's answers, other people's messages, and what is told in any
- * case: the rest of a line that was cut, and texts about gaps. They are counted apart, since who
- * doesn't read its answers is not read, and who doesn't read messages gets no more of them. */
+/* What an entry is: an answer of the program, a message from somebody else, or the rest of what a
+ * short send cut. They are counted apart: a client that does not read its answers is not
+ * read from, and one that does not read its messages gets no more of them. */
 enum outbox_kind { OUTBOX_ANSWER, OUTBOX_MESSAGE, OUTBOX_REST, OUTBOX_KINDS };
 
-/* What every send looks at stands first, and so lies together with the stream's. */
+/* What every send looks at comes first, and so shares a cache line with the stream's fields. */
 struct outbox {
     struct subscriber *subscribers; /* its subscriptions, those that ended included: broadcast.h */
     struct buffer queue; /* entries: a struct outbox_entry, then the bytes */
     bool blocked; /* the socket takes nothing until it is writable again */
     bool dead; /* the connection is lost: nothing is owed any more, and it isn't blocked */
     bool selective; /* the fanout's `skips` rule has something to say */
-    uint32_t waiting_bytes[OUTBOX_KINDS]; /* in the queue */
+    uint32_t waiting_bytes[OUTBOX_KINDS]; /* in the queue, with the heads of entries */
     uint64_t tag; /* the author tag of its own lines; 0: it writes none */
     struct list dirty; /* on fanout->dirty while there is something to look at */
 };
@@ -48,8 +49,8 @@ void outbox_init(struct outbox *outbox, uint64_t tag);
 /* Drops what is queued. Every subscription must have been taken off. */
 void outbox_release(struct outbox *outbox, struct fanout *fanout);
 
-/* Puts a copy of `size` bytes behind all that happened so far, to be sent by the next flush.
- * Returns 0, also where the connection is dead; -ENOMEM or -ENOBUFS with nothing done. */
+/* Queues a copy of `size` bytes after all that happened so far, to be sent by the next flush.
+ * Returns 0, also if the connection is dead; -ENOMEM or -ENOBUFS with nothing done. */
 int outbox_write(struct outbox *outbox, struct fanout *fanout, enum outbox_kind kind,
                  const char *bytes, size_t size);
 

@@ -7,6 +7,8 @@
 
 #include "tests/support/receivers.h"
 
+#define HEAD sizeof(struct outbox_entry)
+
 static struct outbox outbox;
 
 static void open_outbox(void)
@@ -63,7 +65,7 @@ Test(outbox, answers_in_a_row_are_one_entry)
     cr_assert_eq(write_text(OUTBOX_ANSWER, "two "), 0);
     cr_assert_eq(write_text(OUTBOX_ANSWER, "three"), 0);
     cr_assert_str_eq(queued(), "4'one two three'");
-    cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], strlen("one two three"));
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], HEAD + strlen("one two three"));
     outbox_consume(&outbox, strlen("one "));
     cr_assert_eq(write_text(OUTBOX_ANSWER, "pong"), 0);
     cr_assert_str_eq(queued(), "0'two three' 4'pong'", "what is begun stays by itself");
@@ -78,14 +80,31 @@ Test(outbox, kinds_are_counted_apart)
     cr_assert_eq(write_text(OUTBOX_MESSAGE, "hi"), 0);
     cr_assert_eq(write_text(OUTBOX_ANSWER, "ok"), 0);
     cr_assert_eq(outbox_keep_rest(&outbox, &fanout, "rest!", 5), 0);
-    cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], 6);
-    cr_assert_eq(outbox.waiting_bytes[OUTBOX_MESSAGE], 2);
-    cr_assert_eq(outbox.waiting_bytes[OUTBOX_REST], 5);
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], 2 * HEAD + 6);
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_MESSAGE], HEAD + 2);
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_REST], HEAD + 5);
     outbox_consume(&outbox, 5);
     outbox_consume(&outbox, 3);
     cr_assert_eq(outbox.waiting_bytes[OUTBOX_REST], 0);
-    cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], 3);
-    cr_assert_eq(outbox.waiting_bytes[OUTBOX_MESSAGE], 2);
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], 2 * HEAD + 3);
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_MESSAGE], HEAD + 2);
+    outbox_consume(&outbox, 1);
+    outbox_consume(&outbox, 2);
+    outbox_consume(&outbox, 2);
+    for (int kind = 0; kind < OUTBOX_KINDS; kind++)
+        cr_assert_eq(outbox.waiting_bytes[kind], 0);
+}
+
+Test(outbox, a_message_after_an_unsent_answer_is_an_entry_and_counted_as_one)
+{
+    cr_assert_eq(write_text(OUTBOX_ANSWER, "answer"), 0);
+    cr_assert_eq(write_text(OUTBOX_MESSAGE, "message"), 0);
+    cr_assert_str_eq(queued(), "0'answer' 0'message'");
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_MESSAGE], HEAD + strlen("message"));
+    outbox_consume(&outbox, strlen("answer"));
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_ANSWER], 0);
+    outbox_consume(&outbox, strlen("message"));
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_MESSAGE], 0);
 }
 
 Test(outbox, what_was_begun_goes_before_everything)
@@ -182,7 +201,7 @@ static bool keep_rest_failing(size_t nth, size_t rest_bytes)
     door.fail_at = 0;
     if (rc < 0)
         cr_assert_str_eq(queued(), "0'abc'");
-    cr_assert_eq(outbox.waiting_bytes[OUTBOX_REST], rc < 0 ? 0 : rest_bytes);
+    cr_assert_eq(outbox.waiting_bytes[OUTBOX_REST], rc < 0 ? 0 : HEAD + rest_bytes);
     buffer_release(&outbox.queue, &door.sys);
     memset(outbox.waiting_bytes, 0, sizeof(outbox.waiting_bytes));
     return rc < 0;
