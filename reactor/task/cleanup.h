@@ -14,14 +14,15 @@
  *     TASK_AWAIT(self->rc, cleanup_leave(task, &self->cleanup, self->rc));
  *     TASK_RETURN(self->rc);
  *
- * Here the stretch that acquires is a step of its own: it may return wherever
- * something fails, and there is one way out, which releases.
+ * Here the part that acquires is a step of its own: it may return at any failure,
+ * and there is one way out, which releases.
  *
- * Leaving is clean-up. It is shielded, so a cancel cuts it at its deadline and
- * not before; and the task's deadlines, one of which may be why it is left, limit
- * only what stands before and after. A release that has to end in time opens a
- * deadline of its own. A cleanup that is forgotten is noticed by nobody but a leak
- * checker: no task knows of its scopes, as it does of its groups.
+ * Leaving is shielded, so a cancel of the task cuts it off at the cancel's deadline
+ * and not before. It also runs in a cancel scope apart (task.h), so the scopes
+ * around it, one of which may be why the cleanup is left, don't limit it. A release
+ * that must end in time opens a scope of its own. Only a leak checker notices a
+ * cleanup that is never left: a task does not know its cleanups, as it knows its
+ * groups.
  */
 #ifndef REACTOR_TASK_CLEANUP_H
 #define REACTOR_TASK_CLEANUP_H

@@ -1,9 +1,9 @@
 /*
  * root: the main task, and the tree that grows from it.
  *
- * A program is one task that the loop is run for: it opens groups, spawns into
- * them, joins them and ends, and when it has ended nothing is left. The tree of
- * all groups and tasks, with what each waits for, can be printed at any time.
+ * A program is one main task. It opens groups, spawns into them, joins them and
+ * ends, and when it has ended no task is left. The tree of all groups and tasks,
+ * with what each waits for, can be printed at any time.
  */
 #ifndef REACTOR_TASK_ROOT_H
 #define REACTOR_TASK_ROOT_H
@@ -19,8 +19,8 @@ struct root {
 void root_start(struct root *root, struct loop *loop, struct task *main, const char *name,
                 task_step *step);
 
-/* Turns the loop until the main task has ended. Returns its result, or -errno when the loop can't
- * wait for the kernel. Runs callbacks. */
+/* Turns the loop until the main task has ended. Returns its result, or -errno if the loop failed
+ * to wait for the kernel. Runs callbacks, and so must not be called by one. */
 int root_run(struct root *root);
 
 /* Runs `step` as the main task of `loop` to its end: root_start and root_run in one. */

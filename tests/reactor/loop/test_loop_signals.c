@@ -5,7 +5,9 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/fixture.h"
@@ -82,6 +84,30 @@ Test(loop_signals, they_may_be_closed_while_one_is_handled)
     signals_close(&signals);
 }
 
+static int freed_count;
+
+static void close_and_free(struct signals *from, int number)
+{
+    (void)number;
+    signals_close(from);
+    memset(from, 0xa5, sizeof(*from)); /* as a sanitizer's free() would leave it */
+    free(from);
+    freed_count++;
+}
+
+Test(loop_signals, they_may_be_closed_and_freed_while_another_is_pending)
+{
+    struct signals *own = malloc(sizeof(*own));
+    sigset_t set = set_of(SIGTERM, SIGHUP);
+
+    cr_assert_not_null(own);
+    cr_assert_eq(signals_open(own, &loop, "signals", &set, close_and_free), 0);
+    sim_raise(sim, SIGTERM);
+    sim_raise(sim, SIGHUP);
+    fixture_settle();
+    cr_assert_eq(freed_count, 1);
+}
+
 Test(loop_signals, one_that_is_under_way_when_they_are_closed_is_dropped)
 {
     cr_assert_eq(open_on(&loop, see), 0);
@@ -137,6 +163,14 @@ Test(loop_signals, the_real_door_blocks_the_signals_and_restores_the_mask)
     cr_assert_eq(open_on(&real, see), 0);
     cr_assert_eq(sigprocmask(SIG_SETMASK, NULL, &during), 0);
     cr_assert(sigismember(&during, SIGTERM) && sigismember(&during, SIGHUP));
+    pid_t child = fork();
+    if (child == 0) {
+        signals_restore_mask(&signals);
+        _exit(sigprocmask(SIG_SETMASK, NULL, &after) != 0 || sigismember(&after, SIGTERM));
+    }
+    int status = -1;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0, "in the child TERM is not blocked");
     cr_assert_eq(kill(getpid(), SIGTERM), 0);
     while (seen_count == 0)
         cr_assert_eq(loop_run_once(&real), 0);

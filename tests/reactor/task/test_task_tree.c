@@ -132,6 +132,13 @@ static void judge_join(struct node *self)
         free_node(container_of(node, struct node, sibling));
 }
 
+/* An await in the body of a group in which a child has failed. */
+static void judge_body(const struct node *self)
+{
+    must(!self->first_failure || self->rc == -ECANCELED, "seed %ju: the body answers %d",
+         (uintmax_t)seed, self->rc);
+}
+
 static int random_result(const struct node *self)
 {
     if (self->rc < 0)
@@ -173,8 +180,10 @@ static int node_step(struct task *task)
             cancel_scope_open(task, &self->limit, random_duration_ns());
         open_group(self);
         self->sleep_ns = random_duration_ns();
-        if (chance(2))
+        if (chance(2)) {
             TASK_AWAIT(self->rc, task_sleep(task, self->sleep_ns));
+            judge_body(self);
+        }
         self->shielded = chance(4) == 0;
         if (self->shielded)
             task_shield(task);
