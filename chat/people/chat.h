@@ -12,14 +12,18 @@
 
 #include "chat/config/config.h"
 #include "chat/config/log.h"
+#include "chat/people/guesses.h"
 #include "chat/people/guests.h"
+#include "chat/people/held.h"
 #include "chat/people/names.h"
+#include "chat/people/tags.h"
 #include "reactor/net/stream.h"
 
 /* Limits that are no options, each large enough that nobody polite meets it. */
 #define CHAT_ROOMS_MAX 10000 /* bounds what the names of rooms and their tables cost */
 #define CHAT_MEMBERSHIPS_MAX 20 /* rooms one client is in: its lines are merged from that many */
-#define CHAT_IGNORED_MAX 100 /* looked through for each line it is sent */
+#define CHAT_IGNORED_MAX 100 /* bounds the list, and what finding an author in it costs */
+#define CHAT_KICKED_MAX 100 /* people who may not come back to one room; the oldest is forgotten */
 #define CHAT_MESSAGES_BYTES 65536 /* private messages that wait for one who doesn't read */
 #define CHAT_UNREAD_BYTES 16384 /* answers that wait for one who doesn't read: then it isn't read */
 
@@ -36,6 +40,9 @@ struct chat {
     struct fanout fanout;
 
     struct names people;
+    struct tags tags; /* the same people by tag */
+    struct held held; /* names that only a key takes */
+    struct guesses guesses; /* wrong keys, by address */
     struct guests guests;
     struct names rooms;
     struct room *lobby;

@@ -41,7 +41,10 @@ static void give_back_guest(struct chat *chat, const char *name)
 int client_open(struct client *client, struct chat *chat, int fd)
 {
     *client = (struct client){.heard_ns = chat->loop->now_ns};
-    int rc = take_guest_name(client, chat);
+    int rc = tags_reserve(&chat->tags);
+    if (rc < 0)
+        return rc;
+    rc = take_guest_name(client, chat);
     if (rc < 0)
         return rc;
     rc = stream_open(&client->stream, &chat->fanout, fd, chat->last_tag + 1);
@@ -51,12 +54,38 @@ int client_open(struct client *client, struct chat *chat, int fd)
         return rc;
     }
     chat->last_tag++;
+    tags_add(&chat->tags, client);
     return 0;
+}
+
+void client_leave_held(struct client *client)
+{
+    struct held_name *held = client->extra ? client->extra->held_name : NULL;
+    if (!held)
+        return;
+    held->holder = 0;
+    held->left_ns = client_chat(client)->loop->now_ns;
+    client->extra->held_name = NULL;
+}
+
+int client_reserve_guest(const struct client *client, uint32_t *number)
+{
+    return guests_take(&client_chat(client)->guests, number);
+}
+
+void client_become_guest(struct client *client, uint32_t number)
+{
+    char name[sizeof(client->name)];
+    (void)text_put_number(stpcpy(name, NAMES_GUEST), number);
+    int rc = client_rename(client, name, strlen(name));
+    assert(rc == 0); /* only the server gives such a name */
 }
 
 void client_go(struct client *client)
 {
     struct chat *chat = client_chat(client);
+    client_leave_held(client);
+    tags_remove(&chat->tags, client);
     names_remove(&chat->people, client->name);
     give_back_guest(chat, client->name);
 }
@@ -163,16 +192,31 @@ static size_t messages_limit(const struct chat *chat)
     return backlog < CHAT_MESSAGES_BYTES ? backlog : CHAT_MESSAGES_BYTES;
 }
 
-int client_message(struct client *client, const char *from, const char *text, size_t length)
+/* Queues the line of `length` bytes in the scratch as a message. */
+static int put_message(struct client *client, int length)
 {
     struct chat *chat = client_chat(client);
     struct outbox *outbox = &client->stream.outbox;
+    assert(length > 0 && (size_t)length < chat->output_size);
     if (outbox->waiting_bytes[OUTBOX_MESSAGE] >= messages_limit(chat))
         return -EAGAIN;
-    int line = snprintf(chat->output, chat->output_size, "@%s %.*s\r\n", from, (int)length, text);
-    assert(line > 0 && (size_t)line < chat->output_size);
-    int rc = outbox_write(outbox, &chat->fanout, OUTBOX_MESSAGE, chat->output, (size_t)line);
+    int rc = outbox_write(outbox, &chat->fanout, OUTBOX_MESSAGE, chat->output, (size_t)length);
     return rc < 0 ? -ENOMEM : 0;
+}
+
+int client_message(struct client *client, const char *from, const char *text, size_t length)
+{
+    struct chat *chat = client_chat(client);
+    return put_message(
+        client, snprintf(chat->output, chat->output_size, "@%s %.*s\r\n", from, (int)length, text));
+}
+
+int client_invite(struct client *client, const char *from, const char *room, const char *key)
+{
+    struct chat *chat = client_chat(client);
+    return put_message(client, snprintf(chat->output, chat->output_size,
+                                        "* %s invites you: /join %s%s%s\r\n", from, room,
+                                        key[0] ? " " : "", key));
 }
 
 /* Parentheses become brackets: a parting word cannot close the ones that it stands in. */
@@ -183,20 +227,27 @@ static void use_brackets(char *text)
             *text = *text == '(' ? '[' : ']';
 }
 
-void client_set_parting(struct client *client, const char *before, const char *text, size_t length)
+char *client_reason(const struct client *client, const char *before, const char *text,
+                    size_t length)
 {
-    struct sys *sys = sys_of(client);
-    struct client_extra *extra = client_extra(client);
     size_t prefix = strlen(before);
-    char *reason = extra ? sys->allocate(sys, prefix + length + 1) : NULL;
+    char *reason = sys_of(client)->allocate(sys_of(client), prefix + length + 1);
     if (!reason)
-        return;
+        return NULL;
     memcpy(reason, before, prefix);
     memcpy(reason + prefix, text, length);
     reason[prefix + length] = '\0';
     use_brackets(reason + prefix);
-    sys->release(sys, extra->parting);
-    extra->parting = reason;
+    return reason;
+}
+
+void client_set_parting(struct client *client, const char *text, size_t length)
+{
+    struct client_extra *extra = client_extra(client);
+    if (!extra)
+        return;
+    sys_of(client)->release(sys_of(client), extra->parting);
+    extra->parting = client_reason(client, "quit: ", text, length);
 }
 
 char *client_copy_text(const struct client *client, const char *text, size_t length)

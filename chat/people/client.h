@@ -23,6 +23,7 @@ enum client_end {
     CLIENT_LOST, /* its connection broke */
     CLIENT_IDLE, /* silent for too long */
     CLIENT_TOO_SLOW, /* fell behind its backlog, where the policy is to disconnect */
+    CLIENT_REPLACED, /* its name was taken with the key by another connection */
     CLIENT_SHUTDOWN /* the server ends */
 };
 
@@ -32,11 +33,20 @@ struct member {
     uint32_t arrival; /* its place in the room's gather; 0: announced */
 };
 
+/* Somebody who wrote to it. */
+struct client_writer {
+    uint64_t tag; /* 0: nobody */
+    int64_t wrote_ns;
+};
+
 /* What most clients never have. Owned, each may be NULL. */
 struct client_extra {
     char *away; /* its text while it is away */
     char *parting; /* the reason that its rooms are shown: `quit: see you` */
     struct ignored *ignored; /* whom it doesn't hear: ignore.h */
+    struct held_name *held_name; /* the name it is called, if it holds that; not owned: held.h */
+    struct client_writer writers[2]; /* the last two people who wrote to it, the latest first */
+    int64_t rang_ns; /* when it last heard the bell */
 };
 
 struct client {
@@ -47,9 +57,14 @@ struct client {
         *held; /* the room its line waits for: room.h; NULL: none. Not followed */
     struct answer *answer; /* long answers that wait for the reader: answer.h; NULL: none */
     int64_t heard_ns; /* when a byte last came from it */
+    uint64_t origin; /* a number for its address: hosts.h; 0: a unix peer */
     uint8_t memberships; /* rooms it is in */
     uint8_t end; /* enum client_end */
-    bool interrupted; /* Ctrl-C came, and how to leave is still to be said */
+    bool interrupted : 1; /* Ctrl-C came, and how to leave is still to be said */
+    bool hinted_help : 1; /* was told that a bare `help` is speech, */
+    bool hinted_quit : 1; /* and that a bare `quit` is */
+    bool bell : 1; /* rings when somebody writes to it or names it; it has `extra` */
+    bool quiet : 1; /* is not shown joins, leaves and renames */
     char name[NAMES_NICK_MAX + 1];
 };
 
@@ -94,6 +109,23 @@ static inline const char *client_away(const struct client *client)
     return client->extra ? client->extra->away : NULL;
 }
 
+/* The tag that the rooms it creates belong to: the first holder's of its name if it holds that
+ * (held.h), else its own. */
+static inline uint64_t client_owner(const struct client *client)
+{
+    return client->extra && client->extra->held_name ? client->extra->held_name->owner
+                                                     : client_tag(client);
+}
+
+/* It is not called by the name it holds any more: from now on that waits for its key. */
+void client_leave_held(struct client *client);
+
+/* Reserves a free guest number for client_become_guest. Returns 0 or -ENOMEM. */
+int client_reserve_guest(const struct client *client, uint32_t *number);
+
+/* Calls it by that guest's name, and says nothing to anybody. */
+void client_become_guest(struct client *client, uint32_t number);
+
 /* The client called this, whatever the case, or NULL. */
 struct client *client_find(const struct chat *chat, const char *name, size_t length);
 
@@ -122,9 +154,17 @@ void client_show(struct client *client, const char *format, ...)
  * already waits for this reader, or -ENOMEM: nothing was sent. */
 int client_message(struct client *client, const char *from, const char *text, size_t length);
 
-/* Sets the reason that is shown when it goes: `before` and the text, in which parentheses become
- * brackets, because the reason will stand in parentheses. Without memory it goes without one. */
-void client_set_parting(struct client *client, const char *before, const char *text, size_t length);
+/* `* FROM invites you: /join ROOM KEY`: counted as a private message. Returns as client_message
+ * does. */
+int client_invite(struct client *client, const char *from, const char *room, const char *key);
+
+/* Sets the reason that is shown when it goes: `quit: TEXT`. Without memory it goes without one. */
+void client_set_parting(struct client *client, const char *text, size_t length);
+
+/* `before` and the text, in which parentheses become brackets because a reason stands in
+ * parentheses; as a string from the door. NULL without memory. */
+char *client_reason(const struct client *client, const char *before, const char *text,
+                    size_t length);
 
 /* A copy of `length` bytes with a NUL, from the door; NULL where there is no memory. */
 char *client_copy_text(const struct client *client, const char *text, size_t length);

@@ -13,6 +13,8 @@ void guests_init(struct guests *guests, struct sys *sys)
     guests->words = NULL;
     guests->capacity = 0;
     guests->lowest = 0;
+    guests->rested = 0;
+    memset(guests->resting, 0, sizeof(guests->resting));
 }
 
 void guests_release(struct guests *guests)
@@ -52,7 +54,7 @@ int guests_take(struct guests *guests, uint32_t *number)
     return 0;
 }
 
-void guests_give_back(struct guests *guests, uint32_t number)
+static void set_free(struct guests *guests, uint32_t number)
 {
     const size_t word = (number - 1) / BITS_PER_WORD;
     const uint64_t bit = UINT64_C(1) << (number - 1) % BITS_PER_WORD;
@@ -63,4 +65,12 @@ void guests_give_back(struct guests *guests, uint32_t number)
     guests->words[word] &= ~bit;
     if (word < guests->lowest)
         guests->lowest = word;
+}
+
+void guests_give_back(struct guests *guests, uint32_t number)
+{
+    uint32_t *place = &guests->resting[guests->rested++ % GUESTS_RESTING];
+    if (*place != 0)
+        set_free(guests, *place);
+    *place = number;
 }

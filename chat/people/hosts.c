@@ -260,3 +260,13 @@ void hosts_refused(struct hosts *hosts, struct host *host)
     host->refusals--;
     settle(hosts, host);
 }
+
+uint64_t hosts_origin(const struct hosts *hosts, const struct sys_address *peer)
+{
+    uint8_t bytes[ADDRESS_BYTES];
+    char text[HOST_TEXT + 1];
+    if (!address_bytes(peer, bytes))
+        return 0;
+    spell(bytes, text);
+    return siphash(&hosts->names.key, text, HOST_TEXT);
+}

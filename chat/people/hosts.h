@@ -55,6 +55,10 @@ int hosts_enter(struct hosts *hosts, const struct sys_address *peer, int64_t now
 /* A connection was closed. NULL is fine. */
 void hosts_leave(struct hosts *hosts, struct host *host);
 
+/* A number that stands for the address of `peer` (an IPv6 network counts as one), for what is
+ * counted elsewhere; 0 for unix peers. It cannot be guessed and means nothing outside this run. */
+uint64_t hosts_origin(const struct hosts *hosts, const struct sys_address *peer);
+
 /* A refusal of `peer` begins. Returns its record, to be given back with hosts_refused; NULL if
  * enough are under way to this address, or without memory. */
 struct host *hosts_refuse(struct hosts *hosts, const struct sys_address *peer);

@@ -1,6 +1,7 @@
 #include "chat/people/ignore.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "chat/people/line_kind.h"
 
@@ -8,9 +9,6 @@
 
 /* The `to_sequence` of somebody who is ignored still. */
 #define STILL UINT64_MAX
-
-/* The same while those who are still here are looked for, and this one wasn't found yet. */
-#define UNSEEN (STILL - 1)
 
 struct ignored_person {
     uint64_t tag;
@@ -22,6 +20,7 @@ struct ignored_person {
  * there are never more of them than answers to /unignore wait (CHAT_UNREAD_BYTES). */
 struct ignored {
     uint32_t count; /* entries, lifted ones included */
+    uint32_t in_force; /* of these, not lifted */
     uint32_t capacity;
     struct ignored_person people[];
 };
@@ -36,12 +35,28 @@ static struct ignored *ignored_of(const struct client *client)
     return client->extra ? client->extra->ignored : NULL;
 }
 
+/* The first entry whose tag is not below `tag`: entries are in the order of tags, then of time. */
+static uint32_t lower_bound(const struct ignored *ignored, uint64_t tag)
+{
+    uint32_t from = 0;
+    uint32_t to = ignored->count;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        if (ignored->people[middle].tag < tag)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
 /* The entry in force for `tag`, or NULL. */
 static struct ignored_person *find(const struct client *client, uint64_t tag)
 {
     struct ignored *ignored = ignored_of(client);
-    for (uint32_t i = 0; ignored && i < ignored->count; i++)
-        if (ignored->people[i].tag == tag && ignored->people[i].to_sequence == STILL)
+    for (uint32_t i = ignored ? lower_bound(ignored, tag) : 0;
+         ignored && i < ignored->count && ignored->people[i].tag == tag; i++)
+        if (ignored->people[i].to_sequence == STILL)
             return &ignored->people[i];
     return NULL;
 }
@@ -54,22 +69,49 @@ bool ignore_holds(const struct client *client, uint64_t tag)
 size_t ignore_count(const struct client *client)
 {
     const struct ignored *ignored = ignored_of(client);
-    size_t count = 0;
-    for (uint32_t i = 0; ignored && i < ignored->count; i++)
-        count += ignored->people[i].to_sequence == STILL;
-    return count;
+    return ignored ? ignored->in_force : 0;
+}
+
+uint64_t ignore_next(const struct client *client, uint64_t after)
+{
+    const struct ignored *ignored = ignored_of(client);
+    for (uint32_t i = ignored ? lower_bound(ignored, after + 1) : 0; ignored && i < ignored->count;
+         i++)
+        if (ignored->people[i].to_sequence == STILL)
+            return ignored->people[i].tag;
+    return 0;
+}
+
+/* True if `record` is of somebody who was ignored when it was said. */
+static bool was_ignored(const struct ignored *ignored, const struct line_record *record)
+{
+    for (uint32_t i = lower_bound(ignored, record->author);
+         i < ignored->count && ignored->people[i].tag == record->author; i++)
+        if (record->sequence > ignored->people[i].from_sequence &&
+            record->sequence <= ignored->people[i].to_sequence)
+            return true;
+    return false;
+}
+
+static enum line_kind kind_of(const struct line_record *record)
+{
+    return line_kind(chunklog_bytes(record), record->length);
 }
 
 bool ignore_skips(const struct outbox *outbox, const struct line_record *record)
 {
-    const struct ignored *ignored = ignored_of(client_of_outbox(outbox));
-    for (uint32_t i = 0; ignored && i < ignored->count; i++) {
-        const struct ignored_person *person = &ignored->people[i];
-        if (person->tag == record->author && record->sequence > person->from_sequence &&
-            record->sequence <= person->to_sequence)
-            return line_kind(chunklog_bytes(record), record->length) == LINE_SPEECH;
-    }
-    return false;
+    const struct client *client = client_of_outbox(outbox);
+    const struct ignored *ignored = ignored_of(client);
+    if (ignored && was_ignored(ignored, record))
+        return kind_of(record) == LINE_SPEECH ||
+               (client->quiet && kind_of(record) == LINE_PRESENCE);
+    return client->quiet && kind_of(record) == LINE_PRESENCE;
+}
+
+void ignore_set_quiet(struct client *client, bool quiet)
+{
+    client->quiet = quiet;
+    client->stream.outbox.selective = quiet || ignored_of(client);
 }
 
 /* The order of the first line that `client` has not been shown in any of its rooms; STILL where it
@@ -115,7 +157,7 @@ static int reserve(struct client *client)
     if (!grown)
         return -ENOMEM;
     if (!ignored)
-        grown->count = 0;
+        grown->count = grown->in_force = 0;
     grown->capacity = capacity;
     client->extra->ignored = grown;
     return 0;
@@ -133,8 +175,13 @@ int ignore_add(struct client *client, uint64_t tag)
     if (rc < 0)
         return rc;
     struct ignored *ignored = ignored_of(client);
-    ignored->people[ignored->count++] = (struct ignored_person){
+    uint32_t place = lower_bound(ignored, tag + 1);
+    memmove(&ignored->people[place + 1], &ignored->people[place],
+            (ignored->count - place) * sizeof(ignored->people[0]));
+    ignored->people[place] = (struct ignored_person){
         .tag = tag, .from_sequence = client_chat(client)->fanout.sequence, .to_sequence = STILL};
+    ignored->count++;
+    ignored->in_force++;
     client->stream.outbox.selective = true;
     return 0;
 }
@@ -143,6 +190,7 @@ int ignore_add(struct client *client, uint64_t tag)
 static void lift(struct client *client, struct ignored_person *person)
 {
     person->to_sequence = client_chat(client)->fanout.sequence;
+    ignored_of(client)->in_force--;
 }
 
 int ignore_remove(struct client *client, uint64_t tag)
@@ -155,33 +203,14 @@ int ignore_remove(struct client *client, uint64_t tag)
     return 0;
 }
 
-static void mark_all_unseen(struct ignored *ignored)
-{
-    for (uint32_t i = 0; i < ignored->count; i++)
-        if (ignored->people[i].to_sequence == STILL)
-            ignored->people[i].to_sequence = UNSEEN;
-}
-
-/* Somebody with this tag is here. */
-static void see(struct ignored *ignored, uint64_t tag)
-{
-    for (uint32_t i = 0; i < ignored->count; i++)
-        if (ignored->people[i].tag == tag && ignored->people[i].to_sequence == UNSEEN)
-            ignored->people[i].to_sequence = STILL;
-}
-
-/* One walk over all people, of whom there may be thousands, and not one for each of a hundred. */
 void ignore_forget_gone(struct client *client)
 {
     struct ignored *ignored = ignored_of(client);
-    size_t position = 0;
     if (!ignored)
         return;
-    mark_all_unseen(ignored);
-    for (const char *name; (name = names_next(&client_chat(client)->people, &position));)
-        see(ignored, client_tag(client_of_name(name)));
     for (uint32_t i = 0; i < ignored->count; i++)
-        if (ignored->people[i].to_sequence == UNSEEN)
+        if (ignored->people[i].to_sequence == STILL &&
+            !tags_find(&client_chat(client)->tags, ignored->people[i].tag))
             lift(client, &ignored->people[i]);
     forget_done(client);
 }
@@ -192,5 +221,5 @@ void ignore_release(struct client *client)
         sys_of(client)->release(sys_of(client), client->extra->ignored);
         client->extra->ignored = NULL;
     }
-    client->stream.outbox.selective = false;
+    client->stream.outbox.selective = client->quiet;
 }

@@ -21,6 +21,15 @@ static void announce_due(struct callback *callback)
     room_announce(container_of(callback, struct room, announce.callback));
 }
 
+static void tell_wrong_keys(struct callback *callback)
+{
+    struct room *room = container_of(callback, struct room, wrong_timer.callback);
+    room_event(room, room->wrong_keys == 1 ? "%u wrong key was tried" : "%u wrong keys were tried",
+               room->wrong_keys);
+    room->wrong_keys = 0;
+    room->wrong_told_ns = room->chat->loop->now_ns;
+}
+
 struct room *room_find(const struct chat *chat, const char *name, size_t length)
 {
     const char *found = names_find(&chat->rooms, name, length);
@@ -40,6 +49,8 @@ struct room *room_open(struct chat *chat, uint64_t creator, const char *name, si
         return NULL;
     }
     room->announce.callback = (struct callback){.run = announce_due, .name = room->name};
+    room->wrong_timer.callback = (struct callback){.run = tell_wrong_keys, .name = room->name};
+    room->wrong_told_ns = -ROOM_WRONG_NS;
     broadcast_init(&room->broadcast, &chat->fanout, room->name, chat->config->backlog_bytes);
     history_init(&room->history, chat->config->history_lines);
     return room;
@@ -80,10 +91,13 @@ static void detach(struct room *room)
     struct sys *sys = sys_of(room);
     names_remove(&room->chat->rooms, room->name);
     loop_stop(room->chat->loop, &room->announce);
+    loop_stop(room->chat->loop, &room->wrong_timer);
     gather_release(&room->gather, sys);
     history_release(&room->history, sys);
     sys->release(sys, room->topic);
     room->topic = NULL;
+    sys->release(sys, room->kicked);
+    room->kicked = NULL;
 }
 
 void room_close(struct room *room)
@@ -353,6 +367,59 @@ static void note_departure(struct member *member, const char *reason)
         room_event(room, "%s left", client->name);
 }
 
+bool room_is_creator(const struct room *room, const struct client *client)
+{
+    return room->creator != 0 &&
+           (room->creator == client_owner(client) || room->creator == client_tag(client));
+}
+
+/* Somebody who holds the name finds the room again after a connection that broke. */
+static bool keeps_rights(const struct client *client)
+{
+    return client->extra && client->extra->held_name && client->end != CLIENT_STAYS &&
+           client->end != CLIENT_QUIT;
+}
+
+void room_give(struct room *room, struct client *client)
+{
+    room->creator = client_owner(client);
+    room_announce_client(client);
+    room_event(room, "%s now owns the room", client->name);
+}
+
+int room_ban(struct room *room, const struct client *client)
+{
+    struct sys *sys = sys_of(room);
+    if (!room->kicked) {
+        room->kicked = sys->allocate(sys, CHAT_KICKED_MAX * sizeof(room->kicked[0]));
+        if (!room->kicked)
+            return -ENOMEM;
+        memset(room->kicked, 0, CHAT_KICKED_MAX * sizeof(room->kicked[0]));
+    }
+    room->kicked[room->kicked_count++ % CHAT_KICKED_MAX] = client_tag(client);
+    return 0;
+}
+
+bool room_bans(const struct room *room, const struct client *client)
+{
+    for (uint32_t i = 0; room->kicked && i < CHAT_KICKED_MAX; i++)
+        if (room->kicked[i] == client_tag(client))
+            return true;
+    return false;
+}
+
+void room_note_wrong_key(struct room *room)
+{
+    struct loop *loop = room->chat->loop;
+    int64_t due_ns = time_after(loop->now_ns, ROOM_GATHER_NS);
+    room->wrong_keys++;
+    if (wheel_running(&room->wrong_timer.wheel))
+        return;
+    if (due_ns < room->wrong_told_ns + ROOM_WRONG_NS)
+        due_ns = room->wrong_told_ns + ROOM_WRONG_NS;
+    loop_call_at(loop, &room->wrong_timer, due_ns);
+}
+
 void room_leave(struct member *member, const char *reason)
 {
     struct room *room = room_of(member);
@@ -360,7 +427,7 @@ void room_leave(struct member *member, const char *reason)
     assert(room->people > 0);
     room->people--;
     client->memberships--;
-    if (room->creator == client_tag(client))
+    if (room_is_creator(room, client) && !keeps_rights(client))
         room->creator = 0;
     note_departure(member, reason);
     broadcast_end(&member->subscriber); /* may free the member */

@@ -20,8 +20,10 @@
 /* A key that must be given to join: as long as a name. */
 #define ROOM_KEY_MAX 20
 
-/* Joins and leaves are gathered for so long into one line. */
+/* Joins and leaves are gathered for so long into one line; so are wrong keys, which are reported at
+ * most once in ROOM_WRONG_NS. */
 #define ROOM_GATHER_NS (200 * NS_PER_MS)
+#define ROOM_WRONG_NS (60 * NS_PER_SECOND)
 
 struct room {
     struct broadcast broadcast;
@@ -31,7 +33,12 @@ struct room {
     struct timer announce; /* runs while there are any; then reused to free the room */
     bool freeing; /* it is: the end of this turn frees the room */
     uint32_t people; /* members, without those who left */
-    uint64_t creator; /* tag of who may lock it; 0: nobody */
+    uint64_t creator; /* client_owner() of its creator; 0: nobody */
+    uint64_t *kicked; /* tags of people who may not come back, a ring of CHAT_KICKED_MAX; or NULL */
+    uint32_t kicked_count; /* how many were ever added */
+    uint32_t wrong_keys; /* tried and not reported yet */
+    int64_t wrong_told_ns; /* when they were reported last */
+    struct timer wrong_timer; /* runs while there are any */
     char *topic; /* NULL: none */
     char name[NAMES_ROOM_MAX + 1]; /* with its # */
     char key[ROOM_KEY_MAX + 1]; /* "": none is asked */
@@ -63,8 +70,8 @@ static inline struct member *member_of(struct subscriber *subscriber)
 /* The room called this (with its #, whatever the case), or NULL. */
 struct room *room_find(const struct chat *chat, const char *name, size_t length);
 
-/* Makes an empty room under a fit name that is free, `creator` being the tag of who may lock it.
- * NULL where there is no memory. */
+/* Makes an empty room under a valid name that is free; `creator` is client_owner() of the client
+ * that makes it, 0 if nobody does. NULL without memory. */
 struct room *room_open(struct chat *chat, uint64_t creator, const char *name, size_t length);
 
 /* Ends a room that has no people. Its memory goes when the last who left it has been shown
@@ -90,7 +97,8 @@ void room_make_current(struct member *member);
 int room_join(struct room *room, struct client *client);
 
 /* Takes a member out, for a reason (NULL: none is given); it is still shown what was said before.
- * Closes the room with the last. If the client talked in it, it talks in another of its rooms. */
+ * Closes the room with the last. If the client talked in it, it talks in another of its rooms. A
+ * creator's right ends, unless it holds its name (held.h) and its connection is what ended. */
 void room_leave(struct member *member, const char *reason);
 
 /* Leaves all its rooms. */
@@ -134,6 +142,22 @@ int room_set_topic(struct member *member, const char *text, size_t length);
  * arrival is not announced yet is told nothing: it arrives there under its new name. Call this
  * after client_rename. */
 void room_tell_renamed(struct client *client, const char *before);
+
+/* True if `client` created the room, was given it, or has taken the held name of somebody who did.
+ */
+bool room_is_creator(const struct room *room, const struct client *client);
+
+/* Makes `client` its creator, and tells all members. */
+void room_give(struct room *room, struct client *client);
+
+/* Keeps `client` out for as long as its connection lives. Returns 0 or -ENOMEM. */
+int room_ban(struct room *room, const struct client *client);
+
+/* True if it is kept out. */
+bool room_bans(const struct room *room, const struct client *client);
+
+/* Somebody tried a wrong key: members are told, at most once in ROOM_WRONG_NS. */
+void room_note_wrong_key(struct room *room);
 
 /* Announces what is gathered, now. */
 void room_announce(struct room *room);

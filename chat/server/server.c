@@ -74,7 +74,8 @@ static void refuse_briefly(const struct chat_listener *door)
 static void let_in(struct chat_listener *door)
 {
     struct server *server = door->server;
-    int rc = session_start(&server->sessions, door->fd, door->host);
+    int rc = session_start(&server->sessions, door->fd, door->host,
+                           hosts_origin(&server->sessions.hosts, &door->peer));
     if (rc == 0)
         log_newcomer(door, "came in", "");
     else

@@ -56,7 +56,11 @@ static int open_tables(struct server *server)
     struct chat *chat = &server->chat;
     struct sys *sys = chat->loop->sys;
     guests_init(&chat->guests, sys);
+    tags_init(&chat->tags, sys);
     int rc = names_init(&chat->people, sys);
+    if (rc < 0)
+        return rc;
+    rc = held_init(&chat->held, sys);
     if (rc < 0)
         return rc;
     rc = names_init(&chat->rooms, sys);
@@ -70,7 +74,9 @@ static void close_tables(struct server *server)
     struct chat *chat = &server->chat;
     hosts_release(&server->sessions.hosts);
     names_release(&chat->rooms);
+    held_release(&chat->held);
     names_release(&chat->people);
+    tags_release(&chat->tags);
     guests_release(&chat->guests);
 }
 

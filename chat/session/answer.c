@@ -6,42 +6,31 @@
 
 #include "chat/people/ignore.h"
 #include "chat/people/motd.h"
+#include "chat/session/answer_internal.h"
 #include "chat/session/roll.h"
 #include "chat/text/text.h"
-#include "chat/text/units.h"
-
-/* Rooms are kept by name and looked up for each line: a room may end while somebody reads. */
-struct answer {
-    struct answer *next; /* composed after this one */
-    bool (*compose)(struct answer *answer, struct client *client); /* false: nothing was left */
-    bool (*tell)(struct client *client, size_t index); /* of answer_lines */
-    struct motd *motd; /* of answer_motd: held; NULL in others */
-    uint64_t position; /* what comes next, in the list that is gone through */
-    uint64_t end;
-    uint32_t named;
-    bool counted; /* those who aren't named */
-    char room[NAMES_ROOM_MAX + 1];
-};
 
 static struct sys *sys_of(const struct client *client)
 {
     return client_chat(client)->loop->sys;
 }
 
-/* Queues a copy of `answer` behind those under way. */
-static void start(struct client *client, const struct answer *answer)
+struct answer *answer_start(struct client *client, size_t size,
+                            enum answer_step (*compose)(struct answer *answer,
+                                                        struct client *client))
 {
-    struct answer *copy = sys_of(client)->allocate(sys_of(client), sizeof(*copy));
-    if (!copy) {
+    struct answer *answer = sys_of(client)->allocate(sys_of(client), size);
+    if (!answer) {
         client_refuse(client, "Out of memory: the answer is not complete, try again.");
-        return;
+        return NULL;
     }
-    *copy = *answer;
-    motd_hold(copy->motd);
+    memset(answer, 0, size);
+    answer->compose = compose;
     struct answer **last = &client->answer;
     while (*last)
         last = &(*last)->next;
-    *last = copy;
+    *last = answer;
+    return answer;
 }
 
 static void drop_first(struct client *client)
@@ -49,17 +38,46 @@ static void drop_first(struct client *client)
     struct answer *first = client->answer;
     client->answer = first->next;
     motd_drop(first->motd, sys_of(client));
+    sys_of(client)->release(sys_of(client), first->text);
     sys_of(client)->release(sys_of(client), first);
 }
 
-bool answer_next(struct client *client)
+static enum answer_step compose_nothing(struct answer *answer, struct client *client)
+{
+    (void)answer;
+    (void)client;
+    return ANSWER_DONE;
+}
+
+bool answer_search_for(struct answer *answer, struct client *client, struct word text)
+{
+    answer->text = client_copy_text(client, text.text, text.length);
+    if (answer->text)
+        return true;
+    answer->compose = compose_nothing;
+    client_refuse(client, "Out of memory: the answer is not complete, try again.");
+    return false;
+}
+
+bool answer_contains(const char *text, size_t length, const char *what)
+{
+    size_t size = strlen(what);
+    char first = text_fold(what[0]);
+    for (size_t i = 0; i + size <= length; i++)
+        if (text_fold(text[i]) == first && text_equal_folded(text + i, what, size))
+            return true;
+    return false;
+}
+
+enum answer_step answer_next(struct client *client)
 {
     while (client->answer) {
-        if (client->answer->compose(client->answer, client))
-            return true;
+        enum answer_step step = client->answer->compose(client->answer, client);
+        if (step != ANSWER_DONE)
+            return step;
         drop_first(client);
     }
-    return false;
+    return ANSWER_DONE;
 }
 
 void answer_release(struct client *client)
@@ -85,7 +103,7 @@ static void add_members(struct roll *roll, struct answer *answer, const struct r
     }
 }
 
-/* Whether the last line of a list that was cut is due: what was left out, told once. */
+/* True if the last line of a list that was cut is due: how many were left out, told once. */
 static bool count_rest(struct answer *answer, uint64_t all)
 {
     if (answer->counted || answer->named < ANSWER_NAMED_MAX || all <= answer->named)
@@ -94,11 +112,11 @@ static bool count_rest(struct answer *answer, uint64_t all)
     return true;
 }
 
-static bool compose_who(struct answer *answer, struct client *client)
+static enum answer_step compose_who(struct answer *answer, struct client *client)
 {
     const struct room *room = room_find(client_chat(client), answer->room, strlen(answer->room));
     if (!room)
-        return false;
+        return ANSWER_DONE;
     struct roll roll;
     char before[NAMES_ROOM_MAX + 8];
     (void)snprintf(before, sizeof(before), "In %s: ", room->name);
@@ -106,73 +124,47 @@ static bool compose_who(struct answer *answer, struct client *client)
     add_members(&roll, answer, room);
     if (roll.names > 0) {
         client_tell(client, "%s", roll.text);
-        return true;
+        return ANSWER_LINE;
     }
     if (!count_rest(answer, room->people))
-        return false;
+        return ANSWER_DONE;
     client_tell(client, "In %s: %u more", room->name, room->people - answer->named);
-    return true;
+    return ANSWER_LINE;
 }
 
 void answer_who(struct client *client, const struct room *room)
 {
-    struct answer answer = {.compose = compose_who};
-    memcpy(answer.room, room->name, sizeof(answer.room));
-    start(client, &answer);
-}
-
-/* /rooms */
-
-static bool compose_rooms(struct answer *answer, struct client *client)
-{
-    const struct names *rooms = &client_chat(client)->rooms;
-    size_t position = answer->position;
-    const char *name = answer->named < ANSWER_NAMED_MAX ? names_next(rooms, &position) : NULL;
-    if (name) {
-        const struct room *room = room_of_name(name);
-        client_tell(client, "%s: %u %s%s", name, room->people,
-                    room->people == 1 ? "person" : "people", room->key[0] ? ", locked" : "");
-        answer->position = position;
-        answer->named++;
-        return true;
-    }
-    if (!count_rest(answer, names_count(rooms)))
-        return false;
-    client_tell(client, "%zu more rooms", names_count(rooms) - answer->named);
-    return true;
-}
-
-void answer_rooms(struct client *client)
-{
-    start(client, &(struct answer){.compose = compose_rooms});
+    struct answer *answer = answer_start(client, sizeof(*answer), compose_who);
+    if (answer)
+        memcpy(answer->room, room->name, sizeof(answer->room));
 }
 
 /* /ignore without a name */
 
+/* The position is the tag of the person named last. */
 static void add_ignored(struct roll *roll, struct answer *answer, const struct client *client)
 {
-    size_t position = answer->position;
-    for (const char *name; (name = names_next(&client_chat(client)->people, &position));
-         answer->position = position) {
-        if (!ignore_holds(client, client_tag(client_of_name(name))))
+    for (uint64_t tag; (tag = ignore_next(client, answer->position)); answer->position = tag) {
+        const struct client *person = tags_find(&client_chat(client)->tags, tag);
+        if (!person)
             continue;
-        if (!roll_add(roll, name, ""))
+        if (!roll_add(roll, person->name, ""))
             return;
         answer->named++;
     }
 }
 
-static bool compose_ignored(struct answer *answer, struct client *client)
+static enum answer_step compose_ignored(struct answer *answer, struct client *client)
 {
     struct roll roll;
     roll_begin(&roll, "You ignore: ");
     add_ignored(&roll, answer, client);
     if (roll.names > 0) {
         client_tell(client, "%s", roll.text);
-        return true;
+        return ANSWER_LINE;
     }
     if (answer->counted)
-        return false;
+        return ANSWER_DONE;
     answer->counted = true;
     size_t count = ignore_count(client);
     if (count == 0)
@@ -180,62 +172,13 @@ static bool compose_ignored(struct answer *answer, struct client *client)
     else if (count > answer->named)
         client_tell(client, "You ignore: %zu who left", count - answer->named);
     else
-        return false;
-    return true;
+        return ANSWER_DONE;
+    return ANSWER_LINE;
 }
 
 void answer_ignored(struct client *client)
 {
-    start(client, &(struct answer){.compose = compose_ignored});
-}
-
-/* /history, and what is shown to those who come in */
-
-/* The remembered line at the answer's position, or the next one that may be shown; NULL at the end.
- * The position is then behind it. */
-static const struct history_line *
-next_remembered(struct answer *answer, const struct client *client, const struct history *history)
-{
-    if (answer->position < history_first(history))
-        answer->position = history_first(history);
-    while (answer->position < answer->end) {
-        const struct history_line *line = history_get(history, answer->position++);
-        if (line && !ignore_holds(client, line->author))
-            return line;
-    }
-    return NULL;
-}
-
-static bool compose_history(struct answer *answer, struct client *client)
-{
-    const struct room *room = room_find(client_chat(client), answer->room, strlen(answer->room));
-    if (!room)
-        return false;
-    const struct history_line *line = next_remembered(answer, client, &room->history);
-    if (!line)
-        return false;
-    char stamp[UNITS_UTC_TEXT];
-    units_format_utc(line->stamp_ns, stamp);
-    client_show(client, "~ %s %.*s", stamp, (int)line->length, line->text);
-    return true;
-}
-
-bool answer_history(struct client *client, const struct room *room, uint32_t lines)
-{
-    const struct history *history = &room->history;
-    struct answer answer = {.compose = compose_history, .end = history_end(history)};
-    uint32_t shown = 0;
-    answer.position = answer.end;
-    while (shown < lines && answer.position > history_first(history)) {
-        answer.position--;
-        if (!ignore_holds(client, history_get(history, answer.position)->author))
-            shown++;
-    }
-    if (shown == 0)
-        return false;
-    memcpy(answer.room, room->name, sizeof(answer.room));
-    start(client, &answer);
-    return true;
+    (void)answer_start(client, sizeof(struct answer), compose_ignored);
 }
 
 /* The message of the day */
@@ -247,12 +190,12 @@ static size_t motd_piece(const struct chat *chat, const char *text, size_t lengt
     return text_cut(text, length, (chat->output_size - CHAT_LINE_EXTRA / 2) / TEXT_CLEAN_GROWTH);
 }
 
-static bool compose_motd(struct answer *answer, struct client *client)
+static enum answer_step compose_motd(struct answer *answer, struct client *client)
 {
     struct chat *chat = client_chat(client);
     const struct motd *motd = answer->motd;
     if (answer->position >= motd->length)
-        return false;
+        return ANSWER_DONE;
     const char *line = motd->text + answer->position;
     size_t left = motd->length - answer->position;
     const char *newline = memchr(line, '\n', left);
@@ -261,26 +204,31 @@ static bool compose_motd(struct answer *answer, struct client *client)
     answer->position += piece < length ? piece : length + 1;
     size_t shown = text_clean(chat->event, line, piece);
     client_tell(client, "%.*s", (int)shown, chat->event);
-    return true;
+    return ANSWER_LINE;
 }
 
 void answer_motd(struct client *client)
 {
     struct motd *motd = client_chat(client)->motd;
-    if (motd)
-        start(client, &(struct answer){.compose = compose_motd, .motd = motd});
+    struct answer *answer = motd ? answer_start(client, sizeof(*answer), compose_motd) : NULL;
+    if (!answer)
+        return;
+    answer->motd = motd;
+    motd_hold(motd);
 }
 
 /* Lines of somebody else's */
 
-static bool compose_lines(struct answer *answer, struct client *client)
+static enum answer_step compose_lines(struct answer *answer, struct client *client)
 {
-    return answer->tell(client, answer->position++);
+    return answer->tell(client, answer->position++) ? ANSWER_LINE : ANSWER_DONE;
 }
 
 void answer_lines(struct client *client, bool (*tell)(struct client *client, size_t index))
 {
-    start(client, &(struct answer){.compose = compose_lines, .tell = tell});
+    struct answer *answer = answer_start(client, sizeof(*answer), compose_lines);
+    if (answer)
+        answer->tell = tell;
 }
 
 /* Who else is there */

@@ -12,6 +12,7 @@
 #define CHAT_SESSION_ANSWER_H
 
 #include "chat/people/room.h"
+#include "chat/session/call.h"
 
 /* As many as /rooms and /who name before they count. */
 #define ANSWER_NAMED_MAX 100
@@ -27,24 +28,37 @@
  * longer. */
 #define ANSWER_COLUMNS 80
 
-/* Starts an answer of `client`; what it is composed of comes after one that is under way, if any.
- * Out of memory is told to the client. */
-void answer_rooms(struct client *client);
+/* The longest text that /rooms and /history search for: bounds what one line costs to compare. */
+#define ANSWER_SEARCH_MAX 64
+
+/* Starts an answer for `client`, composed after one that is under way, if any. Out of memory is
+ * told to the client. A text that is searched for has 1 to ANSWER_SEARCH_MAX bytes. */
+void answer_rooms(struct client *client, struct word text); /* a NULL text: all */
 void answer_who(struct client *client, const struct room *room);
 void answer_ignored(struct client *client);
 void answer_motd(struct client *client);
 
-/* The last `lines` that `room` remembers now, without what those said whom `client` ignores. False
- * where there are none: then nothing is started. */
-bool answer_history(struct client *client, const struct room *room, uint32_t lines);
+/* What `room` remembers now, without lines of people that `client` ignores: the last `lines`; the
+ * last ANSWER_HISTORY_ON_JOIN, and no word if there are none; those since an instant of the wall's
+ * clock; the newest ANSWER_HISTORY_DEFAULT that contain a text. */
+void answer_history(struct client *client, const struct room *room, uint32_t lines);
+void answer_remembered(struct client *client, const struct room *room);
+void answer_history_since(struct client *client, const struct room *room, int64_t since_ns);
+void answer_history_search(struct client *client, const struct room *room, struct word text);
 
 /* A line for each of 0, 1, 2 ...: `tell` writes it to `client`, or returns false behind the last
  * one. */
 void answer_lines(struct client *client, bool (*tell)(struct client *client, size_t index));
 
-/* Writes the next line of the client's answers. Returns false when there was none: client->answer
- * is then NULL. */
-bool answer_next(struct client *client);
+/* What answer_next came to. */
+enum answer_step {
+    ANSWER_DONE, /* there was nothing left: client->answer is NULL */
+    ANSWER_LINE, /* a line was written */
+    ANSWER_SEARCHES /* none yet: a slice was looked through, and the next is for another turn */
+};
+
+/* Writes the next line of the client's answers. */
+enum answer_step answer_next(struct client *client);
 
 /* Drops what is under way. */
 void answer_release(struct client *client);

@@ -35,6 +35,11 @@ void call_refuse_usage(const struct call *call, const char *format, ...)
                   command->arguments[0] ? " " : "", command->arguments);
 }
 
+void call_refuse_guesses(const struct call *call)
+{
+    call_refuse(call, "Too many wrong keys came from your address: try again in a minute.");
+}
+
 void call_out_of_memory(const struct call *call)
 {
     client_refuse(call->client, "Out of memory: your line was not carried out, try again.");
@@ -70,11 +75,11 @@ static struct word take_rest(struct word *line)
     return rest.length > 0 ? rest : (struct word){0};
 }
 
-/* True for `TEXT` and `[TEXT]`. */
+/* True for `TEXT`, `[TEXT]` and `[N|DUR|TEXT]`. */
 static bool is_text(struct word spelling)
 {
-    const char *name = spelling.text + (spelling.text[0] == '[');
-    return strncmp(name, "TEXT", strlen("TEXT")) == 0;
+    size_t length = spelling.length - (spelling.text[spelling.length - 1] == ']');
+    return length >= 4 && memcmp(spelling.text + length - 4, "TEXT", 4) == 0;
 }
 
 /* True if the word was given and nobody could see it. */
@@ -92,12 +97,23 @@ static void refuse_rest(const struct call *call, struct word rest)
         call_refuse_usage(call, "Too many words: \"%.*s\"", word_shown(rest), rest.text);
 }
 
+/* True if `spelling` is an optional room before other arguments, and what comes in the line is not
+ * a room. */
+static bool is_other_word(struct word spelling, struct word usage, struct word line)
+{
+    line.length = text_trim(&line.text, line.length);
+    return strncmp(spelling.text, "[#", 2) == 0 && word_take(&usage).text &&
+           (line.length == 0 || line.text[0] != '#');
+}
+
 bool call_parse(struct call *call, struct word line)
 {
     struct word usage = {.text = call->command->arguments,
                          .length = strlen(call->command->arguments)};
     struct word spelling;
     for (size_t i = 0; (spelling = word_take(&usage)).text; i++) {
+        if (is_other_word(spelling, usage, line))
+            continue;
         call->words[i] = is_text(spelling) ? take_rest(&line) : word_take(&line);
         if (!call->words[i].text && spelling.text[0] != '[') {
             call_refuse_usage(call, "%.*s is missing", (int)spelling.length, spelling.text);

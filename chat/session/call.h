@@ -4,8 +4,8 @@
  * command.c finds the command in its table; call_parse takes the rest of the
  * line apart as the table spells the arguments. A command that runs has every
  * word it requires, so it only has to judge what the words say. The commands
- * themselves are in command_people.c, command_talk.c, command_rooms.c and
- * command_keys.c. Used in this folder only.
+ * themselves are in talk.c, command_nick.c, command_people.c, command_rooms.c and
+ * command_creator.c. Used in this folder only.
  *
  *      call_refuse(call, "%s has no topic.", room->name)     ! #tea has no topic.
  *      call_refuse_usage(call, "NICK is missing")
@@ -51,6 +51,9 @@ void call_refuse(const struct call *call, const char *format, ...)
 void call_refuse_usage(const struct call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* `! Too many wrong keys ...`: the client's address is closed out for a moment (guesses.h). */
+void call_refuse_guesses(const struct call *call);
+
 /* `! Out of memory ...`: nothing was done. */
 void call_out_of_memory(const struct call *call);
 
@@ -77,16 +80,19 @@ struct room *call_find_room(const struct call *call, struct word name);
  * if it is not in there, and the client was told. */
 struct member *call_find_place(const struct call *call, struct word name);
 
-/* People: command_people.c. */
+/* People: command_nick.c, command_people.c. */
 void command_nick(const struct call *call);
 void command_ignore(const struct call *call);
 void command_unignore(const struct call *call);
 void command_whois(const struct call *call);
 void command_away(const struct call *call);
 
-/* Talking: command_talk.c. */
+/* Talking: talk.c. */
 void command_msg(const struct call *call);
+void command_reply(const struct call *call);
 void command_me(const struct call *call);
+void command_bell(const struct call *call);
+void command_quiet(const struct call *call);
 
 /* Rooms: command_rooms.c. */
 void command_join(const struct call *call);
@@ -96,7 +102,10 @@ void command_who(const struct call *call);
 void command_topic(const struct call *call);
 void command_history(const struct call *call);
 
-/* What the creator of a room may do: command_keys.c. */
+/* What the creator of a room may do: command_creator.c. */
+void command_kick(const struct call *call);
+void command_give(const struct call *call);
+void command_invite(const struct call *call);
 void command_lock(const struct call *call);
 void command_unlock(const struct call *call);
 

@@ -8,51 +8,6 @@
 #include "chat/session/roll.h"
 #include "chat/text/units.h"
 
-/* Whether the client may be called `name`; if not, it was told. */
-static bool may_be_called(const struct call *call, struct word name)
-{
-    const char *server = client_chat(call->client)->config->name;
-    switch (names_judge_nick(name.text, name.length, server)) {
-    case NAMES_INVALID:
-        call_refuse(call,
-                    "\"%.*s\" is not a valid name: 1 to %d of A-Z a-z 0-9 _ -, starting with a "
-                    "letter",
-                    word_shown(name), name.text, NAMES_NICK_MAX);
-        return false;
-    case NAMES_GUESTS:
-        call_refuse(call, "%.*s is not free: names like guest7 are reserved", word_shown(name),
-                    name.text);
-        return false;
-    case NAMES_RESERVED:
-        call_refuse(call, "The name %.*s is reserved.", word_shown(name), name.text);
-        return false;
-    case NAMES_FINE:
-        break;
-    }
-    return true;
-}
-
-void command_nick(const struct call *call)
-{
-    struct client *client = call->client;
-    struct word name = call->words[0];
-    char before[sizeof(client->name)];
-    if (!name.text) {
-        client_tell(client, "You are %s.", client->name);
-        return;
-    }
-    if (!may_be_called(call, name) || room_any_ahead(client))
-        return;
-    memcpy(before, client->name, sizeof(before));
-    if (client_rename(client, name.text, name.length) < 0) {
-        call_refuse(call, "The name %.*s is taken.", word_shown(name), name.text);
-        return;
-    }
-    client_tell(client, "You are now %s.", client->name);
-    if (strcmp(before, client->name) != 0)
-        room_tell_renamed(client, before);
-}
-
 static int ignore_person(struct client *client, const struct client *person)
 {
     int rc = ignore_add(client, client_tag(person));

@@ -14,21 +14,41 @@ static bool has_key(const struct room *room, struct word key)
     return length == 0 || (key.length == length && memcmp(key.text, room->key, length) == 0);
 }
 
+/* Whether the client has the key of `room`, if one is required; if not, it was told. */
+static bool may_unlock(const struct call *call, struct room *room)
+{
+    const struct client *client = call->client;
+    struct chat *chat = client_chat(client);
+    if (!room->key[0])
+        return true;
+    if (guesses_closed(&chat->guesses, client->origin, chat->loop->now_ns)) {
+        call_refuse_guesses(call);
+        return false;
+    }
+    if (has_key(room, call->words[1]))
+        return true;
+    if (call->words[1].text) {
+        guesses_add(&chat->guesses, client->origin, chat->loop->now_ns);
+        room_note_wrong_key(room);
+        call_refuse(call, "That is not the key of %s.", room->name);
+    } else {
+        call_refuse(call, "%s is locked. To enter: /join %s KEY", room->name, room->name);
+    }
+    return false;
+}
+
 /* Whether the client may enter `room`, which is made for it if NULL; if not, it was told why. */
-static bool may_enter(const struct call *call, const struct room *room)
+static bool may_enter(const struct call *call, struct room *room)
 {
     const struct chat *chat = client_chat(call->client);
     if (call->client->memberships >= CHAT_MEMBERSHIPS_MAX)
         call_refuse(call, "You are in %d rooms: /leave one first.", CHAT_MEMBERSHIPS_MAX);
     else if (!room && names_count(&chat->rooms) >= CHAT_ROOMS_MAX)
         call_refuse(call, "There are already %d rooms: join one of those.", CHAT_ROOMS_MAX);
-    else if (room && !has_key(room, call->words[1]))
-        call_refuse(call,
-                    call->words[1].text ? "That is not the key of %s."
-                                        : "%s is locked. To enter: /join %s KEY",
-                    room->name, room->name);
+    else if (room && room_bans(room, call->client))
+        call_refuse(call, "You were removed from %s.", room->name);
     else
-        return true;
+        return !room || may_unlock(call, room);
     return false;
 }
 
@@ -40,7 +60,7 @@ static void welcome(struct client *client, const struct room *room)
     client_tell(client, "You are in %s. %s.", room->name, others);
     if (room->topic)
         client_tell(client, "The topic of %s is: %s", room->name, room->topic);
-    (void)answer_history(client, room, ANSWER_HISTORY_ON_JOIN); /* there may be none */
+    answer_remembered(client, room);
 }
 
 /* Enters `room`, or the new room `name` if that is NULL. */
@@ -49,7 +69,7 @@ static void enter(const struct call *call, struct room *room, struct word name)
     struct client *client = call->client;
     bool made = !room;
     if (made)
-        room = room_open(client_chat(client), client_tag(client), name.text, name.length);
+        room = room_open(client_chat(client), client_owner(client), name.text, name.length);
     if (!room)
         goto out_of_memory;
     if (room_join(room, client) < 0)
@@ -105,9 +125,18 @@ void command_leave(const struct call *call)
 
 /* Looking around. */
 
+/* Whether a text may be searched for; if not, the client was told. */
+static bool may_search(const struct call *call, struct word text)
+{
+    if (text.length > ANSWER_SEARCH_MAX)
+        call_refuse(call, "At most %d bytes can be searched for.", ANSWER_SEARCH_MAX);
+    return text.length <= ANSWER_SEARCH_MAX;
+}
+
 void command_rooms(const struct call *call)
 {
-    answer_rooms(call->client);
+    if (may_search(call, call->words[0]))
+        answer_rooms(call->client, call->words[0]);
 }
 
 void command_who(const struct call *call)
@@ -119,24 +148,43 @@ void command_who(const struct call *call)
         answer_who(call->client, room);
 }
 
-void command_history(const struct call *call)
+static bool is_number(struct word word)
+{
+    for (size_t i = 0; i < word.length; i++)
+        if (word.text[i] < '0' || word.text[i] > '9')
+            return false;
+    return true;
+}
+
+static void show_last(const struct call *call, const struct room *room, struct word word)
 {
     static const struct units_range range = {.least = 1, .most = CONFIG_HISTORY_MAX};
-    struct client *client = call->client;
-    const struct room *room = room_of(room_current(client));
-    struct word word = call->words[0];
-    uint64_t lines = ANSWER_HISTORY_DEFAULT;
-    if (word.text && units_parse_number(word.text, word.length, &range, &lines) < 0) {
+    uint64_t lines;
+    if (units_parse_number(word.text, word.length, &range, &lines) < 0)
         call_refuse(call, "\"%.*s\" is not a number from 1 to %d", word_shown(word), word.text,
                     CONFIG_HISTORY_MAX);
-        return;
-    }
-    if (answer_history(client, room, (uint32_t)lines))
-        return;
-    if (history_first(&room->history) == history_end(&room->history))
-        client_tell(client, "Nothing said in %s is remembered yet.", room->name);
     else
-        client_tell(client, "%s remembers only lines of people you ignore.", room->name);
+        answer_history(call->client, room, (uint32_t)lines);
+}
+
+void command_history(const struct call *call)
+{
+    struct client *client = call->client;
+    struct sys *sys = client_chat(client)->loop->sys;
+    const struct member *member = call_find_place(call, call->words[0]);
+    struct word what = call->words[1];
+    int64_t duration_ns;
+    if (!member)
+        return;
+    const struct room *room = room_of(member);
+    if (!what.text)
+        answer_history(client, room, ANSWER_HISTORY_DEFAULT);
+    else if (is_number(what))
+        show_last(call, room, what);
+    else if (units_parse_duration(what.text, what.length, &duration_ns) == 0)
+        answer_history_since(client, room, sys->realtime_ns(sys) - duration_ns);
+    else if (may_search(call, what))
+        answer_history_search(client, room, what);
 }
 
 /* Talking. */

@@ -18,6 +18,9 @@
 #define SESSION_SHARE_BYTES ((uint32_t)16 * 1024)
 #define SESSION_SHARE_LINE_BYTES 64
 
+/* Between two slices of a search, so that others take their turns. */
+#define SESSION_SEARCH_NS NS_PER_MS
+
 /* How long after Ctrl-C a telnet may take to ask for the timing mark. */
 #define SESSION_MARK_NS (100 * NS_PER_MS)
 
@@ -55,7 +58,7 @@ static void enter(struct session *self)
     if (chat->lobby->topic)
         client_tell(client, "The topic of %s is: %s", chat->lobby->name, chat->lobby->topic);
     answer_motd(client);
-    (void)answer_history(client, chat->lobby, ANSWER_HISTORY_ON_JOIN); /* there may be none */
+    answer_remembered(client, chat->lobby);
 }
 
 /* Reading. */
@@ -232,14 +235,17 @@ static size_t read_size(const struct session *self)
                                                                : STREAM_READ_BYTES;
 }
 
-/* Composes answers as long as the reader takes them. */
-static void compose_answers(struct session *self)
+/* Composes answers as long as the reader takes them. True if one is still looked for: the next
+ * slice of the search is for another turn. */
+static bool compose_answers(struct session *self)
 {
     const uint32_t *unread = &self->client.stream.outbox.waiting_bytes[OUTBOX_ANSWER];
+    enum answer_step step = ANSWER_LINE;
     if (self->client.stream.error)
         answer_release(&self->client); /* nobody gets the rest */
-    while (*unread < CHAT_UNREAD_BYTES && answer_next(&self->client))
-        continue;
+    while (step == ANSWER_LINE && *unread < CHAT_UNREAD_BYTES)
+        step = answer_next(&self->client);
+    return step == ANSWER_SEARCHES;
 }
 
 /* Waits until most of the answers were sent. A connection that takes no more ends the session only
@@ -311,6 +317,8 @@ static const char *reason_of(const struct session *self)
         return "idle";
     case CLIENT_TOO_SLOW:
         return "too slow";
+    case CLIENT_REPLACED:
+        return "replaced";
     default:
         return self->client.extra ? self->client.extra->parting : NULL;
     }
@@ -321,7 +329,8 @@ static bool answers_owed(struct session *self)
 {
     if (self->client.end != CLIENT_SHUTDOWN || self->rc < 0)
         return false;
-    compose_answers(self);
+    if (compose_answers(self))
+        answer_release(&self->client); /* a search has found nothing yet that would be owed */
     return self->client.answer;
 }
 
@@ -373,8 +382,12 @@ static int session_step(struct task *task)
     pace_begin(&self->reading.pace, &chat_of(self)->config->rate, task->loop->now_ns);
     enter(self);
     while (!self->client.end) {
-        /* Who doesn't read its answers is not read either. */
-        compose_answers(self);
+        if (compose_answers(self)) {
+            TASK_AWAIT(self->rc, task_sleep(task, SESSION_SEARCH_NS));
+            judge_wait(self, false);
+            continue;
+        }
+        /* A client that does not read its answers is not read from. */
         open_idle(self);
         TASK_AWAIT(self->rc, drain_answers(task, self));
         close_idle(self);
@@ -438,7 +451,7 @@ void sessions_open(struct sessions *sessions, struct task *owner, struct chat *c
     sessions->group.release = release_session;
 }
 
-int session_start(struct sessions *sessions, int fd, struct host *host)
+int session_start(struct sessions *sessions, int fd, struct host *host, uint64_t origin)
 {
     struct sys *sys = sessions->chat->loop->sys;
     int rc = -ENOMEM;
@@ -449,6 +462,7 @@ int session_start(struct sessions *sessions, int fd, struct host *host)
     rc = client_open(&self->client, sessions->chat, fd);
     if (rc < 0)
         goto free_session;
+    self->client.origin = origin;
     rc = task_group_spawn(&sessions->group, &self->task, self->client.name, session_step);
     if (rc < 0)
         goto release_client;
@@ -476,4 +490,22 @@ void session_fell_behind(struct subscriber *subscriber)
         return;
     self->client.end = CLIENT_TOO_SLOW;
     task_cancel(&self->task, TIME_NEVER); /* what it was sent may still arrive */
+}
+
+int session_replace(struct client *client)
+{
+    struct session *self = container_of(client, struct session, client);
+    uint32_t number;
+    int rc = client_reserve_guest(client, &number);
+    if (rc < 0)
+        return rc;
+    client_tell(client, "%s was taken with its key by another connection.", client->name);
+    if (!client->end) {
+        client->end = CLIENT_REPLACED;
+        task_cancel(&self->task, TIME_NEVER); /* what it is owed still arrives */
+    }
+    room_leave_all(client, "replaced");
+    client_leave_held(client);
+    client_become_guest(client, number);
+    return 0;
 }

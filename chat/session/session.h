@@ -50,10 +50,15 @@ struct sessions {
 void sessions_open(struct sessions *sessions, struct task *owner, struct chat *chat);
 
 /* Starts a session for the newcomer at `fd`, counted at `host`: both are the session's from here
- * on. Returns 0; or -errno, and `fd` is closed and `host` given back. */
-int session_start(struct sessions *sessions, int fd, struct host *host);
+ * on. `origin` is what hosts_origin() says of it. Returns 0; or -errno, and `fd` is closed and
+ * `host` given back. */
+int session_start(struct sessions *sessions, int fd, struct host *host, uint64_t origin);
 
 /* The fanout's rule where the policy is to disconnect: ends the session of one that fell behind. */
 void session_fell_behind(struct subscriber *subscriber);
+
+/* Its name was taken with the key by another connection: leaves all rooms (`replaced`), goes by a
+ * guest's name, is told so and ends. Returns 0, or -ENOMEM with nothing done. */
+int session_replace(struct client *client);
 
 #endif

@@ -6,8 +6,9 @@
 #include "tests/support/client.h"
 
 static const char *const commands[] = {
-    "/help", "/nick",   "/join",    "/leave",  "/rooms",    "/who",   "/msg",  "/me",   "/topic",
-    "/lock", "/unlock", "/history", "/ignore", "/unignore", "/whois", "/away", "/ping", "/quit"};
+    "/help",  "/nick", "/join",   "/leave",   "/rooms",  "/who",      "/msg",   "/me",
+    "/topic", "/lock", "/unlock", "/history", "/ignore", "/unignore", "/whois", "/away",
+    "/ping",  "/quit", "/r",      "/kick",    "/give",   "/invite",   "/quiet", "/bell"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -101,9 +102,12 @@ Test(talk_commands, wrong_arguments_are_refused_and_named)
         {"/who #nowhere", "#nowhere", ""},
         {"/who nowhere", "#nowhere", ""},
         {"/msg nobody hi", "There is nobody called nobody; nothing was sent.", ""},
-        {"/history x", "\"x\" is not a number from 1 to 100000", ""},
-        {"/history -1", "\"-1\"", ""},
-        {"/history 5x", "\"5x\"", ""},
+        {"/history 0", "\"0\" is not a number from 1 to 100000", ""},
+        {"/history 100001", "\"100001\"", ""},
+        {"/history #nowhere", "#nowhere", ""},
+        {"/nick bert abc", "A key is 4 to 20 printable ASCII characters.", ""},
+        {"/nick bert abcd efgh", "Too many words. Usage: /nick [NAME [KEY]]", ""},
+        {"/quiet maybe", "\"maybe\" is neither on nor off", "Usage: /quiet [on|off]"},
         {"/ignore nobody", "nobody", ""},
         {"/unignore nobody", "nobody", ""},
         {"/unignore bob", "bob", ""},
@@ -123,10 +127,12 @@ Test(talk_commands, wrong_arguments_are_refused_and_named)
 Test(talk_commands, unknown_commands_are_refused_and_not_said)
 {
     static const struct wrong wrong[] = {
-        {"/frobnicate", "frobnicate", "/help"},
+        {"/frobnicate", "There is no command /frobnicate. To say it: //frobnicate", ""},
         {"/frobnicate all of it", "frobnicate", "/help"},
         {"/nickname ann", "nickname", "/help"},
-        {"/", "/", "/help"},
+        {"/msg,bob secret", "/msg,bob", "/help"},
+        {"/tmp", "There is no command /tmp. To say it: //tmp", ""},
+        {"/", "/", ""},
     };
     struct server *server = server_start();
     struct client *bob = client_open_as(server, "bob");
@@ -141,7 +147,7 @@ Test(talk_commands, unknown_commands_are_refused_and_not_said)
 
 Test(talk_commands, a_command_may_be_shortened_while_only_one_begins_so)
 {
-    static const char *const lines[] = {"/he", "/n anna",   "/j #tea",  "/r",    "/ms bob hi", "/t",
+    static const char *const lines[] = {"/he", "/n anna",   "/j #tea",  "/ro",   "/ms bob hi", "/t",
                                         "/lo", "/unl",      "/hi",      "/ig",   "/a tea",     "/p",
                                         "/le", "/whoi bob", "/nic ann", "/room", "/unig bob"};
     struct server *server = server_start();
@@ -162,8 +168,7 @@ Test(talk_commands, a_command_may_be_shortened_while_only_one_begins_so)
 Test(talk_commands, an_ambiguous_beginning_is_refused)
 {
     static const struct wrong wrong[] = {
-        {"/h", "/h", ""}, {"/m bob hi", "/m", ""}, {"/w", "/w", ""},  {"/wh", "/wh", ""},
-        {"/l", "/l", ""}, {"/u bob", "/u", ""},    {"/un", "/un", ""}};
+        {"/wh", "/who, /whois", ""}, {"/un", "/unlock, /unignore", ""}, {"/u bob", "/u", ""}};
     struct server *server = server_start();
     struct client *bob = client_open_as(server, "bob");
     struct client *ann = client_open_as(server, "ann");
@@ -183,6 +188,85 @@ Test(talk_commands, a_whole_command_is_itself_even_if_another_begins_so)
     expect_accepted(ann);
     say(ann, "/me waves");
     expect(bob, "#lobby * ann waves");
+    server_stop(server);
+}
+
+Test(talk_commands, aliases_mean_what_they_always_mean)
+{
+    static const struct {
+        const char *line;
+        const char *answer;
+    } aliases[] = {
+        {"/m bob hi", "* Sent to bob only."},
+        {"/tell bob hi", "* Sent to bob only."},
+        {"/w", "* In #lobby: bob, ann"},
+        {"/names", "* In #lobby: bob, ann"},
+        {"/n", "* You are ann."},
+        {"/list", "* #lobby: 2 people, you talk here"},
+        {"/j #tea", "* You are in #tea. Nobody else is here."},
+        {"/l", "* You left #tea and talk in #lobby."},
+        {"/j tea", "* You are in #tea. Nobody else is here."},
+        {"/part tea", "* You left #tea and talk in #lobby."},
+    };
+    struct server *server = server_start();
+    struct client *bob = client_open_as(server, "bob");
+    struct client *ann = client_open_as(server, "ann");
+
+    for (size_t i = 0; i < COUNT(aliases); i++) {
+        say(ann, "%s", aliases[i].line);
+        expect(ann, "%s", aliases[i].answer);
+    }
+    say(ann, "/h");
+    expect(ann, "* /help [COMMAND]     all commands, or one");
+    say(ann, "/exit bye (now)");
+    expect_end(ann);
+    expect(bob, "#lobby -- ann left (quit: bye [now])");
+    say(bob, "/q");
+    expect_end(bob);
+    server_stop(server);
+}
+
+/* ---- what is speech ---- */
+
+Test(talk_commands, pasted_code_is_speech)
+{
+    static const char *const lines[] = {
+        "/* a comment */",    "// a comment", "/etc/hosts is broken", "/tmp/x",
+        "#include <stdio.h>", "@ home",       "@3 o'clock",           "a @bob"};
+    struct server *server = server_start();
+    struct client *bob = client_open_as(server, "bob");
+    struct client *ann = client_open_as(server, "ann");
+
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        say(ann, "%s", lines[i]);
+        expect(bob, "#lobby <ann> %s", lines[i]);
+    }
+    say(ann, "//text");
+    expect(bob, "#lobby <ann> /text");
+    say(ann, "//etc/hosts");
+    expect(bob, "#lobby <ann> /etc/hosts");
+    expect_quiet(ann);
+    server_stop(server);
+}
+
+Test(talk_commands, a_bare_help_or_quit_is_said_and_its_author_told_once)
+{
+    struct server *server = server_start();
+    struct client *bob = client_open_as(server, "bob");
+    struct client *ann = client_open_as(server, "ann");
+
+    say(ann, "quit");
+    expect_next(ann, "* You said \"quit\" in #lobby. To leave: /quit");
+    say(ann, "EXIT");
+    expect_quiet(ann);
+    say(ann, "Help");
+    expect_next(ann, "* You said \"Help\" in #lobby. For help: /help");
+    say(ann, "help");
+    say(ann, "quit it");
+    expect_quiet(ann);
+    expect(bob, "#lobby <ann> quit");
+    expect_next(bob, "#lobby <ann> EXIT");
+    expect_next(bob, "#lobby <ann> Help");
     server_stop(server);
 }
 

@@ -37,7 +37,7 @@ static void open_room(void)
     chunk_pool_init(&chat.fanout.pool, &door.sys);
     list_init(&chat.fanout.passes);
     list_init(&chat.fanout.dirty);
-    cr_assert_eq(names_init(&chat.people, &door.sys), 0);
+    tags_init(&chat.tags, &door.sys);
     broadcast_init(&room, &chat.fanout, "#room", 1 << 20);
     for (int i = 0; i < TALKERS; i++)
         sit_down(&talkers[i], &seats[i], (uint64_t)i + 1);
@@ -54,7 +54,7 @@ static void close_room(void)
         broadcast_unsubscribe(&seats[i]);
     broadcast_release(&room);
     chunk_pool_release(&chat.fanout.pool);
-    names_release(&chat.people);
+    tags_release(&chat.tags);
     assert(door.blocks == 0);
 }
 
@@ -136,11 +136,8 @@ Test(ignore, nobody_ignores_more_than_a_hundred)
 
 Test(ignore, who_is_gone_is_forgotten_but_not_heard_again)
 {
-    static char name[] = "ann";
-    struct client *ann = &talkers[0];
-
-    memcpy(ann->name, name, sizeof(name));
-    cr_assert_eq(names_add(&chat.people, ann->name), 0);
+    cr_assert_eq(tags_reserve(&chat.tags), 0);
+    tags_add(&chat.tags, &talkers[0]);
     for (uint64_t tag = 1; tag <= TALKERS; tag++)
         cr_assert_eq(ignore_add(&reader, tag), 0);
     say(1);
@@ -148,10 +145,55 @@ Test(ignore, who_is_gone_is_forgotten_but_not_heard_again)
     cr_assert(ignore_holds(&reader, 1));
     cr_assert_eq(ignore_count(&reader), 1);
     cr_assert(skipped(0), "its line was not yet shown");
-    names_remove(&chat.people, ann->name);
+    tags_remove(&chat.tags, &talkers[0]);
     read_all();
     ignore_forget_gone(&reader);
     cr_assert_null(reader.extra->ignored);
+}
+
+Test(ignore, the_list_goes_through_those_in_force_by_tag)
+{
+    for (uint64_t tag = 9; tag >= 3; tag -= 2)
+        cr_assert_eq(ignore_add(&reader, tag), 0);
+    cr_assert_eq(ignore_remove(&reader, 5), 0);
+    cr_assert_eq(ignore_next(&reader, 0), 3);
+    cr_assert_eq(ignore_next(&reader, 3), 7);
+    cr_assert_eq(ignore_next(&reader, 7), 9);
+    cr_assert_eq(ignore_next(&reader, 9), 0);
+}
+
+static void say_line(const char *line)
+{
+    cr_assert_eq(broadcast_append(&room, NULL, line, strlen(line)), 0);
+}
+
+Test(ignore, somebody_quiet_is_not_shown_joins_leaves_and_renames)
+{
+    ignore_set_quiet(&reader, true);
+    cr_assert(reader.stream.outbox.selective);
+    say_line("#room -- ann joined\r\n");
+    say_line("#room -- ann set the topic: x\r\n");
+    say(0);
+    cr_assert(skipped(0));
+    cr_assert(!skipped(1));
+    cr_assert(!skipped(2));
+    cr_assert_eq(ignore_add(&reader, 1), 0);
+    cr_assert_eq(ignore_remove(&reader, 1), 0);
+    cr_assert(reader.stream.outbox.selective, "still quiet");
+    ignore_set_quiet(&reader, false);
+    cr_assert(!skipped(0));
+}
+
+Test(ignore, a_rename_of_somebody_ignored_is_shown_unless_one_is_quiet)
+{
+    const char line[] = "#room -- ann is now eve\r\n";
+    cr_assert_eq(ignore_add(&reader, 1), 0);
+    cr_assert_eq(broadcast_append(&room, &seats[0], line, strlen(line)), 0);
+    cr_assert(!skipped(0));
+    ignore_set_quiet(&reader, true);
+    cr_assert(skipped(0));
+    ignore_set_quiet(&reader, false);
+    cr_assert(reader.stream.outbox.selective, "somebody is ignored");
 }
 
 Test(ignore, out_of_memory_changes_nothing)

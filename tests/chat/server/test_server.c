@@ -118,7 +118,7 @@ Test(server, a_door_that_rests_is_tried_again_as_soon_as_somebody_leaves)
     cr_assert_str_eq(sim_peer_text(bob), "");
     sim_peer_close(ann);
     cr_assert(server_fixture_pass(0));
-    server_fixture_expect(bob, "* Welcome to chatd. You are guest1 in #lobby.\r\n");
+    server_fixture_expect(bob, "* Welcome to chatd. You are guest2 in #lobby.\r\n");
     end_cleanly();
 }
 
