@@ -143,34 +143,34 @@ static void add_count(struct line *line, uint32_t count)
 }
 
 /* Who is named on one line, and how many it speaks of. */
-struct roll {
+struct mention {
     const char *names[GATHER_NAMES_MAX];
     uint32_t named;
     uint32_t count;
 };
 
 /* `ann`, `ann and bob`, `ann, bob and eve`, `ann, bob, cat, dog, eve and 7 others`. */
-static void add_roll(struct line *line, const struct roll *roll)
+static void add_mention(struct line *line, const struct mention *mention)
 {
-    for (uint32_t i = 0; i < roll->named; i++) {
+    for (uint32_t i = 0; i < mention->named; i++) {
         if (i > 0)
-            add(line, i + 1 == roll->count ? " and " : ", ");
-        add(line, roll->names[i]);
+            add(line, i + 1 == mention->count ? " and " : ", ");
+        add(line, mention->names[i]);
     }
-    if (roll->named == roll->count)
+    if (mention->named == mention->count)
         return;
     add(line, " and ");
-    add_count(line, roll->count - roll->named);
+    add_count(line, mention->count - mention->named);
 }
 
 static void add_departed_line(struct line *line, const struct departed *departed)
 {
-    struct roll roll = {.count = departed->count};
-    while (roll.named < departed->count && roll.named < GATHER_NAMES_MAX) {
-        roll.names[roll.named] = departed->names[roll.named];
-        roll.named++;
+    struct mention mention = {.count = departed->count};
+    while (mention.named < departed->count && mention.named < GATHER_NAMES_MAX) {
+        mention.names[mention.named] = departed->names[mention.named];
+        mention.named++;
     }
-    add_roll(line, &roll);
+    add_mention(line, &mention);
     add(line, " left");
     if (!departed->reason)
         return;
@@ -183,11 +183,11 @@ static void add_departed_line(struct line *line, const struct departed *departed
 
 static void add_arrivals(struct line *line, const struct gather *gather)
 {
-    struct roll roll = {.count = gather->arrived};
-    for (uint32_t i = 0; i < gather->arrival_count && roll.named < GATHER_NAMES_MAX; i++)
+    struct mention mention = {.count = gather->arrived};
+    for (uint32_t i = 0; i < gather->arrival_count && mention.named < GATHER_NAMES_MAX; i++)
         if (gather->arrivals[i])
-            roll.names[roll.named++] = gather->arrivals[i];
-    add_roll(line, &roll);
+            mention.names[mention.named++] = gather->arrivals[i];
+    add_mention(line, &mention);
     add(line, " joined");
 }
 

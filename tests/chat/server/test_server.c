@@ -209,7 +209,7 @@ Test(server, the_grace_ends_what_hangs)
     (void)server_fixture_pass(2 * NS_PER_SECOND);
     cr_assert(task_ended(&server_fixture.server.task));
     expect_log("the grace is over\n");
-    expect_log("pending: guest2  reactor/net/stream.c:");
+    expect_log("pending: guest2  reactor/net/stream_end.c:");
     expect_log("1 client was cut off");
     server_fixture_stop();
     server_fixture_raze();
@@ -242,7 +242,7 @@ Test(server, a_second_signal_ends_it_at_once)
     sim_raise(server_fixture.sim, SIGINT);
     (void)server_fixture_pass(0);
     cr_assert(task_ended(&server_fixture.server.task));
-    expect_log("pending: guest2  reactor/net/stream.c:");
+    expect_log("pending: guest2  reactor/net/stream_end.c:");
     cr_assert_null(
         strstr(strstr(sim_output(server_fixture.sim, 2), "pending: guest2") + 1, "pending:"),
         "it is named once");
@@ -257,7 +257,7 @@ Test(server, of_many_who_are_cut_off_ten_are_named_and_all_counted)
     sim_raise(server_fixture.sim, SIGTERM);
     (void)server_fixture_pass(NS_PER_SECOND);
     cr_assert(task_ended(&server_fixture.server.task));
-    expect_log("pending: guest11  reactor/net/stream.c:");
+    expect_log("pending: guest11  reactor/net/stream_end.c:");
     cr_assert_null(strstr(sim_output(server_fixture.sim, 2), "pending: guest12"));
     expect_log("pending: and 2 more\n");
     expect_log("12 clients were cut off");
@@ -294,7 +294,7 @@ Test(server, without_grace_everybody_is_told_all_the_same)
     (void)server_fixture_pass(200 * NS_PER_MS);
     cr_assert(task_ended(&server_fixture.server.task));
     server_fixture_expect(talker, "* server is shutting down\r\n");
-    expect_log("pending: guest2  reactor/net/stream.c:");
+    expect_log("pending: guest2  reactor/net/stream_end.c:");
     server_fixture_stop();
     server_fixture_raze();
 }

@@ -61,6 +61,23 @@ static void talk(void)
     cr_assert(server_fixture_pass(500 * NS_PER_MS));
 }
 
+/* Another, with names and rooms that are somebody's. */
+static void own(void)
+{
+    struct sim_peer *ann = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
+    struct sim_peer *bob = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
+    say_if_there(ann, "/nick ann k3y9\n/join #tea\n/lock sesame\n/bell on\n/quiet on\n");
+    say_if_there(bob, "/nick bob\n/join #tea wrong\n@ann may I?\n");
+    say_if_there(ann, "/r yes\n/invite bob\n/msg #lobby ann here\n");
+    say_if_there(bob, "/join #tea sesame\n/leave #lobby\nann: hello\n/rooms te\n");
+    say_if_there(ann, "/give bob\n/history hello\n/history 1h\n");
+    say_if_there(bob, "/give ann\n");
+    say_if_there(ann, "/kick bob enough\n");
+    struct sim_peer *again = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
+    say_if_there(again, "/nick ann k3y9\n/unlock\nquit\n/quit\n");
+    cr_assert(server_fixture_pass(500 * NS_PER_MS));
+}
+
 static const char *const stall_arguments[] = {"-l",
                                               ":7777",
                                               "-l",
@@ -206,6 +223,12 @@ static uint64_t fail_each(const struct conversation *conversation)
 Test(server_failures, every_call_fails_once_while_people_talk)
 {
     cr_assert_gt(fail_each(&(struct conversation){talk_arguments, talk, 0}), 200);
+}
+
+Test(server_failures, every_call_fails_once_while_names_and_rooms_are_held)
+{
+    static const char *const arguments[] = {"--max-line", "64", "--rate", "0", NULL};
+    cr_assert_gt(fail_each(&(struct conversation){arguments, own, 0}), 200);
 }
 
 Test(server_failures, every_call_fails_once_while_readers_are_skipped)
