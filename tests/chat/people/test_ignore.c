@@ -37,6 +37,7 @@ static void open_room(void)
     chunk_pool_init(&chat.fanout.pool, &door.sys);
     list_init(&chat.fanout.passes);
     list_init(&chat.fanout.dirty);
+    wait_list_init(&chat.fanout.space);
     tags_init(&chat.tags, &door.sys);
     broadcast_init(&room, &chat.fanout, "#room", 1 << 20);
     for (int i = 0; i < TALKERS; i++)
