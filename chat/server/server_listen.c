@@ -30,21 +30,6 @@ void server_close_listeners(struct server *server, size_t first)
         listener_close(&server->doors[--server->listener_count].listener);
 }
 
-static uint16_t port_of(const struct sys_address *address)
-{
-    const struct sockaddr_in *v4 = (const void *)&address->storage;
-    const struct sockaddr_in6 *v6 = (const void *)&address->storage;
-    return ntohs(address->any.sa_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
-}
-
-static void set_port(struct sys_address *address, uint16_t port)
-{
-    if (address->any.sa_family == AF_INET6)
-        ((struct sockaddr_in6 *)(void *)&address->storage)->sin6_port = htons(port);
-    else
-        ((struct sockaddr_in *)(void *)&address->storage)->sin_port = htons(port);
-}
-
 /* IPv6 may be switched off where it is compiled in. */
 static bool no_ipv6(const struct sys_address *address, int error)
 {
@@ -60,8 +45,9 @@ static int open_listeners_at(struct server *server, struct sys_address *addresse
     bool left_out = false;
     int rc = 0;
     for (int i = 0; i < count && rc == 0; i++) {
-        if (server->listener_count > first && port_of(&addresses[i]) == 0)
-            set_port(&addresses[i], port_of(&server->doors[first].listener.address));
+        if (server->listener_count > first && sys_address_port(&addresses[i]) == 0)
+            sys_address_set_port(&addresses[i],
+                                 sys_address_port(&server->doors[first].listener.address));
         rc = open_door(server, &addresses[i]);
         if (rc < 0 && no_ipv6(&addresses[i], rc) && count > 1) {
             left_out = true;

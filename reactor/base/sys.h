@@ -187,6 +187,10 @@ struct sys *sys_kernel(void);
 /* Writes `address` as people write it (127.0.0.1:7777, [::1]:7777, unix:/run/chatd) into `text`. */
 void sys_address_format(const struct sys_address *address, char text[SYS_ADDRESS_TEXT]);
 
+/* The port of an IPv4 or IPv6 address. */
+uint16_t sys_address_port(const struct sys_address *address);
+void sys_address_set_port(struct sys_address *address, uint16_t port);
+
 /* Makes a unix address of `path`; -ENAMETOOLONG where it doesn't fit (107 bytes at most). */
 int sys_address_local(struct sys_address *address, const char *path);
 

@@ -60,6 +60,17 @@ void sys_address_format(const struct sys_address *address, char text[SYS_ADDRESS
     }
 }
 
+/* The port lies in the same place in both families. */
+uint16_t sys_address_port(const struct sys_address *address)
+{
+    return ntohs(((const struct sockaddr_in *)&address->storage)->sin_port);
+}
+
+void sys_address_set_port(struct sys_address *address, uint16_t port)
+{
+    ((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
+}
+
 int sys_address_local(struct sys_address *address, const char *path)
 {
     size_t length = strlen(path);

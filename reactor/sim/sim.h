@@ -2,9 +2,9 @@
  * sim: the simulated door to the kernel.
  *
  * A kernel in memory: stream sockets with bounded buffers, edge-triggered
- * readiness as epoll has it, both clocks virtual, signals, a few files, and
- * whatever goes wrong in reality. A whole program runs on it unchanged, within
- * one process and one thread, and what happens depends on the seed alone.
+ * readiness as in epoll, two virtual clocks, signals, a few files, and the
+ * failures of a real one. A whole program runs on it unchanged, within one
+ * process and one thread, and what happens depends on the seed alone.
  *
  *     struct sim *sim = sim_create(NULL);
  *     struct server *server = server_open(sim_door(sim), "127.0.0.1:7777");
@@ -19,11 +19,11 @@
  *     sim_free(sim);
  *
  * The network moves only while the program waits in poll_wait, as on a machine
- * where every other process runs while this one sleeps; what is sent and at
- * once thrown away by a careless close() has therefore not arrived. Time stands
- * still but in poll_wait, which jumps to the earlier of its timeout and the
- * next arrival. A descriptor that this door never gave out, or that is closed,
- * is a bug of the caller: the process aborts and says so.
+ * whose other processes run while this one sleeps. So bytes that are sent, and
+ * thrown away at once by a careless close(), have not arrived. Time stands still
+ * except in poll_wait, which jumps to the earlier of its timeout and the next
+ * arrival. To use a descriptor that this door never gave out, or that is closed,
+ * is a bug of the program: the process aborts and says so.
  *
  * Where it is simpler than Linux: a listener's queue is never full, one segment
  * a direction is under way at a time, unix sockets carry bytes as TCP does, one

@@ -28,7 +28,7 @@ bool sim_address_ip(const char *host, uint16_t port, struct sys_address *address
     } else {
         return false;
     }
-    sim_address_set_port(address, port);
+    sys_address_set_port(address, port);
     return true;
 }
 
@@ -46,17 +46,6 @@ bool sim_address_parse(const char *text, struct sys_address *address)
     char *end;
     unsigned long port = strtoul(colon + 1, &end, 10);
     return !*end && port <= UINT16_MAX && sim_address_ip(host, (uint16_t)port, address);
-}
-
-/* The port lies in the same place in both families. */
-uint16_t sim_address_port(const struct sys_address *address)
-{
-    return ntohs(ip4_of(address)->sin_port);
-}
-
-void sim_address_set_port(struct sys_address *address, uint16_t port)
-{
-    ip4_of(address)->sin_port = htons(port);
 }
 
 static bool is_every(const struct sys_address *address)
@@ -77,7 +66,7 @@ bool sim_address_covers(const struct sys_address *own, const struct sys_address 
 {
     if (own->any.sa_family != address->any.sa_family || own->any.sa_family == AF_UNIX)
         return false;
-    if (sim_address_port(own) != sim_address_port(address))
+    if (sys_address_port(own) != sys_address_port(address))
         return false;
     return is_every(own) || same_host(own, address);
 }

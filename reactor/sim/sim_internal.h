@@ -300,9 +300,6 @@ bool sim_address_parse(const char *text, struct sys_address *address);
 /* Makes a numeric IPv4 or IPv6 address; false where `host` is none. */
 bool sim_address_ip(const char *host, uint16_t port, struct sys_address *address);
 
-uint16_t sim_address_port(const struct sys_address *address);
-void sim_address_set_port(struct sys_address *address, uint16_t port);
-
 /* True where a listener at `own` takes connections to `address`. */
 bool sim_address_covers(const struct sys_address *own, const struct sys_address *address);
 

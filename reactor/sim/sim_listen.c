@@ -43,7 +43,7 @@ static bool conflicts(const struct sim_socket *holder, const struct sim_socket *
     if (holder->family == AF_UNIX || newcomer->family == AF_UNIX)
         return false;
     if (holder->family != newcomer->family)
-        return sim_address_port(&holder->local) == sim_address_port(&newcomer->local) &&
+        return sys_address_port(&holder->local) == sys_address_port(&newcomer->local) &&
                (takes_both(holder) || takes_both(newcomer));
     return sim_address_covers(&holder->local, &newcomer->local) ||
            sim_address_covers(&newcomer->local, &holder->local);
@@ -70,10 +70,10 @@ static int bind_name(struct sim_socket *socket, const char *path)
 /* Port 0: the next one that nobody holds. */
 static int bind_port(struct sim_socket *socket)
 {
-    if (sim_address_port(&socket->local) != 0)
+    if (sys_address_port(&socket->local) != 0)
         return is_taken(socket) ? -EADDRINUSE : 0;
     do
-        sim_address_set_port(&socket->local, sim_next_port(socket->sim));
+        sys_address_set_port(&socket->local, sim_next_port(socket->sim));
     while (is_taken(socket));
     return 0;
 }

@@ -32,7 +32,7 @@ static void name_after_origin(struct sim_socket *socket)
     if (socket->family == AF_UNIX)
         return;
     socket->local = socket->family == AF_INET ? sim->from4 : sim->from6;
-    sim_address_set_port(&socket->local, sim_next_port(sim));
+    sys_address_set_port(&socket->local, sim_next_port(sim));
 }
 
 static struct sim_peer *peer_new(struct sim *sim, int family)

@@ -1,12 +1,12 @@
 /*
  * testing: a program of tasks on the simulated door, run to its end.
  *
- * For whoever writes something on this library and wants to test it: one struct
- * holds a simulated kernel (sim.h), a loop and a fanout on it; testing_run runs a
- * task to its end on the virtual clock, which jumps to the next deadline when
- * nothing is ready, so that half an hour of waiting takes no time. A task that
- * doesn't end is told of with what every task was waiting for. It knows no test
- * framework: everything answers with a value, and a text to print.
+ * For tests of programs that are built on this library. One struct holds a
+ * simulated kernel (sim.h), a loop and a fanout. testing_run runs a task to its
+ * end on the virtual clock, which jumps to the next deadline when nothing is
+ * ready, so half an hour of waiting takes no time. If a task doesn't end, the
+ * report says what every task was waiting for. It depends on no test framework:
+ * each function returns a value, and there is a text to print.
  *
  *     struct testing testing;
  *     struct sim_peer *peer;
@@ -36,7 +36,7 @@
 /* What doesn't fit into a report is cut off. */
 #define TESTING_REPORT_BYTES 4096
 
-/* Turns in one instant that no program needs: it is spinning. */
+/* A program that takes more turns than this in one instant is spinning. */
 #define TESTING_TURNS_MAX 20000
 
 struct testing {
@@ -56,8 +56,8 @@ void testing_open(struct testing *testing, const struct sim_options *options);
 
 /*
  * Takes everything down; a main task that has not ended is cancelled and gets no time. Returns true
- * where the program gave back all that it took: blocks, descriptors and timers, its streams closed.
- * If not, false, with testing->report; the kernel and all blocks are gone all the same.
+ * if the program gave back all that it took: blocks, descriptors and timers, with its streams
+ * closed. If not, false, with testing->report; the kernel and all blocks are freed either way.
  */
 bool testing_close(struct testing *testing);
 

@@ -110,6 +110,19 @@ Test(listener_paths, a_server_that_answers_keeps_its_path)
     listener_close(&listener);
 }
 
+Test(listener_paths, a_server_whose_queue_is_full_keeps_its_path_too)
+{
+    static const int full = -EAGAIN;
+    struct listener other;
+    struct sys_address address;
+    cr_assert_eq(listen_at_path(), 0);
+    cr_assert_eq(sys_address_local(&address, PATH), 0);
+    sim_answer(sim, SIM_CONNECT, &full, 1);
+    cr_assert_eq(listener_open(&other, &loop, &address), -EADDRINUSE);
+    cr_assert_eq(kind_at_path(), SYS_FILE_SOCKET);
+    listener_close(&listener);
+}
+
 Test(listener_paths, an_address_in_use_is_said_so)
 {
     struct listener other;

@@ -476,6 +476,19 @@ Test(workers, idle_ones_that_are_cancelled_end_at_once)
     close_workers();
 }
 
+/* Whoever cancels the group that the workers belong to has not called workers_cancel. */
+Test(workers, a_crew_that_was_cancelled_takes_no_more_jobs)
+{
+    struct customer late;
+
+    task_group_cancel(&workers.group, loop.now_ns);
+    fixture_settle();
+    submit(&late, 0, 0);
+    fixture_settle();
+    cr_assert(actor_ended(&late.submitter, -ESHUTDOWN));
+    close_workers();
+}
+
 Test(workers, a_cancelled_owner_cancels_them_by_joining)
 {
     struct customer full[CREW + QUEUE];
