@@ -37,7 +37,7 @@ struct stream_connect {
 /*
  * Connects and makes `stream`, which may be uninitialised memory, a stream of `fanout`, with
  * TCP_NODELAY set. Returns 0; or -errno with nothing left behind: the kernel's (-ECONNREFUSED,
- * -EMFILE, -EADDRNOTAVAIL where the source has no free port ...), -ECANCELED, or -ETIMEDOUT where a
+ * -EMFILE, -EADDRNOTAVAIL if the source has no free port ...), -ECANCELED, or -ETIMEDOUT if a
  * deadline passed or the kernel gave up. May suspend.
  */
 TASK_AWAITABLE int stream_connect(struct task *task, struct stream_connect *self,

@@ -1,9 +1,9 @@
 /*
  * listener: a socket that newcomers arrive at.
  *
- * A task accepts in a loop; a turn accepts a limited number, so that a storm of
- * newcomers delays nobody who is in. Options that accepted sockets inherit are
- * set on the listening one, once.
+ * A task accepts in a loop. Each turn accepts a limited number, so that a storm
+ * of newcomers does not delay the clients that are in. Options that accepted
+ * sockets inherit are set once, on the listening socket.
  *
  * Running out of descriptors must not spin (the newcomer stays in the kernel's
  * queue and nothing changes), so a listener keeps one descriptor to spare: it is
@@ -16,7 +16,7 @@
 
 #include "reactor/task/task.h"
 
-/* Newcomers accepted a turn. */
+/* Newcomers accepted per turn. */
 #define LISTENER_BUDGET 64
 
 /* How long it rests when descriptors have run out and nobody leaves. */

@@ -1,18 +1,18 @@
 /*
- * service: a task for everyone who connects.
+ * service: a task for each connection.
  *
  * Most servers accept in a loop, give each connection a task, a stream and some
- * memory, and when the task has ended see to it that what it wrote arrives
- * before the socket goes. That much is here; what is said over the connection
- * is the program's step. Python's asyncio.start_server(), with owners: the
- * service is a task, its connections are children of a group of its own, and
- * it ends when the last of them has.
+ * memory, and make sure that what the task wrote arrives before the socket is
+ * closed. A service does that. The program provides the step that talks over the
+ * connection. Python's asyncio.start_server(), with owners: the service is a
+ * task, its connections are the children of its group, and it ends when the last
+ * of them has ended.
  *
  *      service "echo" --- [connections] -+- task "echo"
  *                                        +- task "echo"
  *
- * A server that turns newcomers away with a word, or counts them, writes these
- * thirty lines itself (listener.h, task_group.h, stream.h).
+ * A server that refuses newcomers with a message writes these lines itself
+ * (listener.h, task_group.h, stream.h).
  */
 #ifndef REACTOR_NET_SERVICE_H
 #define REACTOR_NET_SERVICE_H
@@ -78,9 +78,9 @@ int service_inherit(struct service *service, struct fanout *fanout, int fd);
 
 /*
  * The step of service->task, of an open service: accepts until it is cancelled, then waits for its
- * connections, which are cancelled with it and have until the cancel's deadline to be sent what
- * they are owed. Where a newcomer finds no memory its connection is closed and the others live.
- * Returns -ECANCELED or the listener's -errno, the listener closed.
+ * connections. These are cancelled with it, and until the cancel's deadline they are sent what they
+ * are owed. If there is no memory for a newcomer, its connection is closed and the others live.
+ * Returns -ECANCELED or the listener's -errno, with the listener closed.
  */
 int service_step(struct task *task);
 

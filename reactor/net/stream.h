@@ -2,8 +2,8 @@
  * stream: bytes and lines over a connected socket.
  *
  * A stream owns its descriptor from stream_open to stream_close. Reading is
- * pulled: nothing is taken from the kernel unless a task waits for it, one read
- * a turn, and what was read lies in the stream until it is consumed. Writing is
+ * pulled: the stream reads from the kernel only while a task waits for input,
+ * once per turn, and keeps what it read until that is consumed. Writing is
  * queued: stream_write never waits, the end of the turn sends (fanout.h), and a
  * task that must not run ahead of its reader awaits stream_drain. An idle stream
  * has no buffer in either direction.
@@ -33,8 +33,8 @@
 enum stream_flag {
     STREAM_ENDED = 1, /* no more input comes: the peer has ended, or the connection is lost */
     STREAM_SHUT = 2, /* we send no more */
-    STREAM_PROGRESS = 4, /* something was sent, or the peer closed; cleared by who watches it */
-    STREAM_DRAINING = 8, /* somebody waits for the outbox to be sent */
+    STREAM_PROGRESS = 4, /* something was sent, or the peer closed; cleared by stream_finish */
+    STREAM_DRAINING = 8, /* a task waits for the outbox to be sent */
     STREAM_SKIPPING = 16 /* the rest of a line that was too long is dropped as it comes */
 };
 
@@ -53,8 +53,8 @@ struct stream {
  * (0 where it writes none). Returns 0 or -errno; on failure `fd` is still the caller's. */
 int stream_open(struct stream *stream, struct fanout *fanout, int fd, uint64_t tag);
 
-/* Closes at once: what is still owed is lost. Its subscriptions must have been taken off and nobody
- * may be waiting. Harmless on a stream that is closed. */
+/* Closes at once: what is still owed is lost. Its subscriptions must have been taken off, and no
+ * task may be waiting. Does nothing on a stream that is closed. */
 void stream_close(struct stream *stream);
 
 /* Reading. The awaits return -ECANCELED or -ETIMEDOUT too, and have then taken nothing. */
@@ -127,8 +127,8 @@ TASK_AWAITABLE int stream_shutdown_write(struct task *task, struct stream *strea
  * incomplete. A unix socket has no such error, and is closed. */
 void stream_reset(struct stream *stream);
 
-/* Gives the connection up with `error` (a -errno), where the program can't go on with it: reads
- * return it, nothing more is sent. The first error stays. */
+/* Gives the connection up with `error` (a -errno), if the program can't go on with it: reads return
+ * the error, and nothing more is sent. The first error stays. */
 void stream_fail(struct stream *stream, int error);
 
 /* The frame of stream_finish; zero all but `linger_ns` and `limit_ns`. */

@@ -1,22 +1,22 @@
 /*
  * batch: many small requests, one large one.
  *
- * Where a request costs the same for one as for a hundred, those that come
- * close together are made as one. A batch begins when it is full or when its
- * oldest request has waited long enough, whichever comes first; each caller is
- * given its own answer. While one runs, the next is gathered.
+ * If one request costs as much as a hundred, requests that come close together
+ * are made as one. A batch begins when it is full or when its oldest request has
+ * waited long enough, whichever comes first. Each caller gets its own answer.
+ * While one batch runs, the next is gathered.
  *
  *      ann   ----+                                   +---> answer
  *      bob   ----+--> gathered: [ann bob eve] --run--+---> answer
  *      eve   ----+     size 3, or delay passed       +---> answer
  *
- * A batch runs in a task of its own, so no caller can take it down: one that is
- * cancelled leaves its place empty and the others don't notice. A batch that
- * fails is the failure of the callers in it, and of nobody else. Requests that
- * wait are members of their callers' frames: nothing is allocated, and there
- * are never more of them than tasks.
+ * A batch runs in its own task, so no caller can take it down: a caller that is
+ * cancelled leaves its place empty, and the others don't notice. If a batch
+ * fails, the callers in it fail, and no others. A request that waits is a member
+ * of its caller's frame: nothing is allocated, and there are never more requests
+ * than tasks.
  *
- * With a delay of 0, what is asked for in one turn is one batch.
+ * With a delay of 0, all requests of one turn make one batch.
  */
 #ifndef REACTOR_PATTERNS_BATCH_H
 #define REACTOR_PATTERNS_BATCH_H
@@ -26,10 +26,10 @@
 struct batch;
 
 /*
- * Awaitable: makes the request of batch->items[0 .. count - 1], some of which may be NULL: a caller
- * that leaves takes its item along. So look again after every await, and keep no pointer across
- * one. It answers those it can (batch_answer). What it returns is the answer to all the others: 0
- * or a count, or the -errno of the whole batch.
+ * Awaitable: makes the requests of batch->items[0 .. count - 1]. Some of these may be NULL, because
+ * a caller that leaves takes its item along. So look again after every await, and keep no pointer
+ * across an await. It answers the items it can (batch_answer). Its result is the answer to all
+ * other items: 0 or a count, or the -errno of the whole batch.
  */
 typedef int batch_make(struct task *task, struct batch *batch);
 

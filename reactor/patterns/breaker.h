@@ -1,10 +1,10 @@
 /*
- * breaker: stop asking what doesn't answer. Pure but for breaker_run.
+ * breaker: stop asking a service that doesn't answer. Pure but for breaker_run.
  *
- * Callers of a service that fails wait for their time-outs and add to its load.
- * A breaker stands in front of it and counts: after some failures within a
- * window it opens, and everybody is refused at once. When it has been open for
- * a while, one caller is let through as a probe, whose success closes it.
+ * If a service fails, its callers wait for their time-outs and add to its load.
+ * A breaker counts the failures: after some of them within a window it opens,
+ * and every caller is refused at once. When it has been open for a while, it
+ * lets one caller through as a probe. If the probe succeeds, the breaker closes.
  *
  *                failures within the window
  *      CLOSED ------------------------------> OPEN <--+
@@ -14,12 +14,12 @@
  *         +---------------------------- HALF_OPEN ----+
  *           the probe succeeds         one passes
  *
- * There is no timer: whether the time has come is seen when somebody asks.
- * Who was let through while it was closed and fails when it has long opened
- * says nothing new: such a result is counted and otherwise ignored. So is a
- * call that was cancelled, for that was the caller's doing; cancelled, a probe
- * leaves its place to the next. A probe that is still out after `open_ns` holds
- * nobody up: another caller is let through, and the first result decides.
+ * There is no timer: the breaker looks at the clock when a caller asks. A caller
+ * that was let through before the breaker opened, and fails after that, says
+ * nothing new: its result is counted and otherwise ignored. So is a call that
+ * was cancelled, because the caller did that; after a cancelled probe, the next
+ * caller is the probe. A probe that is still out after `open_ns` holds nobody
+ * up: another caller is let through, and the first result decides.
  */
 #ifndef REACTOR_PATTERNS_BREAKER_H
 #define REACTOR_PATTERNS_BREAKER_H
@@ -37,8 +37,8 @@ struct breaker;
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 
 struct breaker_policy {
-    unsigned failures; /* so many of them open it, 1 to BREAKER_FAILURES_MAX, ... */
-    int64_t window_ns; /* ... when the last came no later than this after the first */
+    unsigned failures; /* this many open it, 1 to BREAKER_FAILURES_MAX, ... */
+    int64_t window_ns; /* ... if the last came no later than this after the first */
     int64_t open_ns; /* how long it stays open before it lets a probe through */
 
     /* Optional. Whether this -errno speaks against the service; NULL: any does. */
@@ -82,7 +82,7 @@ struct breaker {
 
 /* What a caller holds from breaker_enter to breaker_leave. Zeroed before its first use. */
 struct breaker_pass {
-    struct breaker *breaker; /* NULL: let through by none */
+    struct breaker *breaker; /* which let it through; NULL: none */
     uint32_t generation;
 };
 
@@ -90,14 +90,14 @@ struct breaker_pass {
 void breaker_init(struct breaker *breaker, struct breaker_board *board, const char *name,
                   const struct breaker_policy *policy);
 
-/* Takes it off its board. Nobody may be inside. */
+/* Takes it off its board. Every pass must have been left. */
 void breaker_release(struct breaker *breaker);
 
-/* Asks to be let through. Returns 0, and breaker_leave must follow; or -EHOSTDOWN at once. */
+/* Asks to be let through. Returns 0, and the caller must call breaker_leave; or -EHOSTDOWN. */
 int breaker_enter(struct breaker *breaker, struct breaker_pass *pass, int64_t now_ns);
 
-/* Says how it went: 0 or more, or -errno. -ECANCELED is neither success nor failure. -ETIMEDOUT is
- * a failure whoever set the limit, for the service was too slow for it. */
+/* Reports how the call went: 0 or more, or -errno. -ECANCELED is neither success nor failure.
+ * -ETIMEDOUT is a failure, whoever set the limit: the service was too slow for it. */
 void breaker_leave(struct breaker_pass *pass, int64_t now_ns, int result);
 
 enum breaker_state breaker_state(const struct breaker *breaker, int64_t now_ns);
@@ -120,7 +120,7 @@ struct breaker_run {
 };
 
 /* Enters, awaits `call` and leaves with its result, on every way out. Returns that result, or
- * -EHOSTDOWN where `call` was not made. May suspend. */
+ * -EHOSTDOWN if it was refused and `call` was not made. May suspend. */
 TASK_AWAITABLE int breaker_run(struct task *task, struct breaker_run *self, struct breaker *breaker,
                                breaker_call *call, void *object);
 

@@ -1,12 +1,12 @@
 /*
- * iterate: one item after another, from whatever they come.
+ * iterate: one item after another, whatever they come from.
  *
  * An iterator is two functions: `next`, which may suspend and answers 1 with an
  * item, 0 at the end or -errno; and `close`, which gives back what the iterator
- * holds. Lines of a stream, items of a queue, ticks of a timer and the results
- * of tasks as they end look alike then, and what maps, filters or takes a few of
- * them works for all. Nothing is allocated, neither a step nor an iterator: they
- * are members of the consumer's frame. Python: `async for`.
+ * holds. So lines of a stream, items of a queue, ticks of a timer and results of
+ * tasks look alike, and one map, filter or take works for all of them. Nothing
+ * is allocated: iterators are members of the consumer's frame. Python:
+ * `async for`.
  *
  *     iterate_lines(&self->lines, &self->stream, 1000);
  *     iterate_take(&self->first, &self->lines.iterator, 10);
@@ -18,10 +18,10 @@
  *     }
  *     TASK_AWAIT(self->closed, iterate_close(task, &self->first.iterator));
  *
- * Whatever ended the loop (the end, an error, a break, a cancel, which makes
- * `next` answer -ECANCELED), the close stands behind it: leave such a loop by
- * break only. iterate_each is this loop as a function, which can't be left in
- * another way. Closing an adapter closes what it draws from.
+ * Whatever ends the loop (the end, an error, a break, or a cancel, which makes
+ * `next` answer -ECANCELED), the close follows it: leave such a loop by break
+ * only. iterate_each is this loop as a function, which can't be left in another
+ * way. Closing an adapter closes the iterator that it draws from.
  */
 #ifndef REACTOR_PATTERNS_ITERATE_H
 #define REACTOR_PATTERNS_ITERATE_H
@@ -56,10 +56,10 @@ void iterate_init(struct iterator *iterator,
  * again. May suspend. */
 TASK_AWAITABLE int iterate_next(struct task *task, struct iterator *iterator);
 
-/* Gives back what the iterator and those it draws from hold. Once, wherever the iteration stands;
- * shielded: a cancel holds only from its deadline on. A deadline that is open holds as ever, so
- * where a close has to wait the limit on the items is closed before. Returns 0, or -errno of a
- * clean-up that went wrong, after which nothing is held either. May suspend. */
+/* Gives back what the iterator and those it draws from hold. Call it once, wherever the iteration
+ * stands. It is shielded: a cancel counts only from its deadline on. An open deadline still limits
+ * it, so close the limit on the items before a close that has to wait. Returns 0, or the -errno of
+ * a clean-up that went wrong, after which nothing is held either. May suspend. */
 TASK_AWAITABLE int iterate_close(struct task *task, struct iterator *iterator);
 
 /* What is done with each item; an awaitable. Answers 1: go on, 0: that was enough, or -errno. */

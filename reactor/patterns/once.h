@@ -1,10 +1,10 @@
 /*
- * once: many ask, one makes it, all have it.
+ * once: many tasks ask for something, one makes it, all use it.
  *
- * Something costly is needed by many tasks and made by the first who asks for
- * it, a connection say, or a table. The others wait meanwhile. There is no lock
- * here, as there is none anywhere, but making it may suspend, so "if it isn't
- * there, make it" alone would make it twice.
+ * Many tasks need something expensive, a connection or a table, for example. The
+ * first that asks makes it, and the others wait. No lock is needed in one thread,
+ * but making it may suspend, so "if it isn't there, make it" alone would make it
+ * twice.
  *
  *              the first asks             it succeeds
  *      MISSING --------------> MAKING -------------------> MADE
@@ -14,8 +14,8 @@
  *           all who wait are told,      makes it, from the beginning
  *           the next to ask tries again
  *
- * It is made in the task that asked, so that task's cancel and deadlines reach
- * into it. Those are that task's own affair, and no failure.
+ * It is made in the task that asked, so a cancel or a deadline of that task cuts
+ * the making short. That does not count as a failure.
  */
 #ifndef REACTOR_PATTERNS_ONCE_H
 #define REACTOR_PATTERNS_ONCE_H
@@ -33,7 +33,7 @@ struct once {
     /* Of once.c. */
     bool made;
     bool entered; /* while `make` is being called: it must not ask for itself */
-    uint32_t failures; /* counted, so that who waits sees that there was one */
+    uint32_t failures; /* counted, so that a task that waits sees a new one */
     int error; /* the -errno of the latest; 0: none */
     struct task *maker; /* NULL: nobody */
     struct wait_list waiting;
@@ -48,13 +48,13 @@ void once_init(struct once *once, once_make *make, void *object);
 
 /*
  * Returns 0 when it is made, by this task or another; else the -errno of the `make` that this task
- * ran or waited for. -ECANCELED and -ETIMEDOUT are the asker's own. May suspend; where it is made
- * it doesn't.
+ * ran or waited for; -ECANCELED or -ETIMEDOUT of the task that asks. May suspend, but not once it
+ * is made.
  */
 TASK_AWAITABLE int once_get(struct task *task, struct once *once, struct once_ask *ask);
 
-/* Forgets what was made, which the caller has released: the next to ask makes it anew. Nobody may
- * be making it. */
+/* Forgets what was made, after the caller has released it: the next task that asks makes it anew.
+ * No task may be making it. */
 void once_reset(struct once *once);
 
 #endif

@@ -1,12 +1,11 @@
 /*
- * pool: a bounded number of things that are dear to make, lent in turn.
+ * pool: a bounded number of items that are expensive to make, lent in turn.
  *
- * Connections to another server, say. An item is made when it is first needed,
- * never more than `limit` of them exist, and one that was returned is kept for
- * the next who asks: the one that was returned last, so that those there are too
- * many of stay idle and expire. Whoever finds all of them lent waits in line:
- * first come first served, a newcomer never overtakes. What limits the wait is
- * the task's own deadline.
+ * Connections to another server, for example. An item is made when it is first
+ * needed, and at most `limit` exist. A returned item is kept for the next task.
+ * Reuse is last in, first out, so surplus items stay idle and expire. If all are
+ * lent, tasks wait in line: first come, first served, and no newcomer overtakes.
+ * Only the task's own deadline limits the wait.
  *
  *     struct wire {
  *         struct pool_item item;
@@ -21,8 +20,9 @@
  *     ... self->lease.item ...
  *     pool_release(&pool, self->lease.item);
  *
- * Who holds an item and asks for a second one may wait for himself for ever:
- * lease one at a time, or all from pools in one order, or set a deadline.
+ * A task that holds an item and asks for a second one may wait for itself for
+ * ever. Lease one at a time, or lease from several pools always in the same
+ * order, or set a deadline.
  */
 #ifndef REACTOR_PATTERNS_POOL_H
 #define REACTOR_PATTERNS_POOL_H
@@ -45,16 +45,17 @@ struct pool {
     const char *name; /* for people; must live as long as the pool */
     size_t limit; /* the most items there may be, lent or idle */
     size_t item_bytes; /* of the program's struct */
-    int64_t keep_ns; /* an item that was idle for so long is closed; TIME_NEVER: never */
+    int64_t keep_ns; /* an item that was idle this long is closed; TIME_NEVER: never */
     int64_t trust_ns; /* an item that was idle for less is lent without a check */
     int64_t life_ns; /* an item that is older is closed instead of lent or kept; 0: no limit */
 
-    /* Makes what the item stands for; its memory is zeroed. Returns 0, or -errno with nothing left
-     * to close. An awaitable: it may suspend. */
+    /* Makes what the item stands for, in memory that is zeroed. Returns 0, or -errno with nothing
+     * left to close. An awaitable: it may suspend. */
     int (*open)(struct task *task, struct pool_item *item);
 
-    /* Whether an idle item is still good: 0, or -errno, and it is closed. NULL: none is checked. An
-     * awaitable. One that is cut short leaves the item in the middle of something: closed, too. */
+    /* Whether an idle item is still good: 0; or -errno, and the item is closed. NULL: items are not
+     * checked. An awaitable. A check that is cut short leaves the item in the middle of something,
+     * so that item is closed too. */
     int (*check)(struct task *task, struct pool_item *item);
 
     /* Prepares a returned item for the next task, or says why it is of no use (-errno): then it is
@@ -82,8 +83,8 @@ struct pool_lease {
     struct pool_item *item; /* valid once 0 was answered, until it is given back */
 };
 
-/* Makes a pool without items of what the program set. Can't fail and needs no counterpart: once it
- * is shut and all its items came back nothing is left of it. */
+/* Makes an empty pool from the fields that the program set. Can't fail, and has no counterpart: a
+ * pool that is shut and has all its items back holds nothing. */
 void pool_init(struct pool *pool, struct loop *loop);
 
 /*
@@ -102,12 +103,12 @@ struct pool_item *pool_try_lease(struct pool *pool);
  * back yet. Closes it if the pool is shut, it is too old, or `reset` refuses it. */
 void pool_release(struct pool *pool, struct pool_item *item);
 
-/* Gives back an item that is broken, or in the middle of something: closes it. A new one takes its
- * place when it is needed. */
+/* Gives back an item that is broken, or in the middle of something: closes it. A new item is made
+ * when it is needed. */
 void pool_discard(struct pool *pool, struct pool_item *item);
 
-/* Lends no more: closes what is idle and answers -ESHUTDOWN to those who wait. What is lent stays
- * so until it is given back. Harmless on a pool that is shut. */
+/* Lends no more: closes the idle items and answers -ESHUTDOWN to every task that waits. Items that
+ * are lent stay so until they are given back. Does nothing on a pool that is shut. */
 void pool_shut(struct pool *pool);
 
 /* Shuts the pool and waits until the last item came back. Returns 0; -ECANCELED or -ETIMEDOUT leave

@@ -1,20 +1,20 @@
 /*
- * workers: a few tasks that work off the jobs of many.
+ * workers: a few tasks that carry out the jobs of many.
  *
- * A job is a task that doesn't begin when it is asked for but when a worker is
- * free: so at most as many run at once as there are workers, and at most
- * `queue_limit` wait. Whoever submits beyond that waits, in line: that is the
- * back-pressure. Python: tasks that loop over an asyncio.Queue.
+ * A job is a task that begins when a worker is free. So at most as many jobs run
+ * at once as there are workers, and at most `queue_limit` wait. A task that
+ * submits more waits in line: that is the back-pressure. Python: tasks that loop
+ * over an asyncio.Queue.
  *
  *      main -- group "fetchers" -+- task "fetcher" -- [job] -- task "page 17"
  *                                +- task "fetcher" -- [job] -- task "page 18"
  *                                +- task "fetcher"     waits for a job
  *      queue: page 19, page 20
  *
- * A job's memory is its submitter's until it was joined (job_join) or, where
- * nobody joins it, until its `on_end` was called. A job that fails is the
- * business of who joins it: the worker goes on to the next. A job may submit
- * others, but one that waits for others of its own workers may wait for ever.
+ * A job's memory must stay until the job was joined (job_join) or, if no task
+ * joins it, until its `on_end` was called. If a job fails, the task that joins it
+ * learns of it, and the worker goes on to the next job. A job may submit others,
+ * but a job that waits for others of its own workers may wait for ever.
  */
 #ifndef REACTOR_PATTERNS_WORKERS_H
 #define REACTOR_PATTERNS_WORKERS_H
@@ -31,13 +31,13 @@ struct job {
     struct task task; /* zeroed; runs `step` once a worker is free */
     task_step *step; /* finds its job with container_of(task, struct job, task) */
     const char *name; /* of the task; must live as long as the job */
-    void (*on_end)(struct job *job); /* optional: told when it has ended, may free it */
+    void (*on_end)(struct job *job); /* optional: called when it has ended, may free it */
 
     /* Of workers.c. */
     struct workers *workers;
     enum job_state state;
     int result; /* valid once JOB_ENDED */
-    bool timed_out; /* cancelled by an expired deadline of who joins it */
+    bool timed_out; /* cancelled by an expired deadline of the task that joins it */
     struct list node; /* in the queue */
     struct wait_list joiner;
 };
@@ -63,19 +63,19 @@ struct workers {
     struct list queue; /* of jobs, the oldest first */
     size_t queued;
     bool shut;
-    struct wait_list submitters; /* who wait for room in the queue */
+    struct wait_list submitters; /* tasks that wait for room in the queue */
     struct wait_list idle; /* workers that wait for a job */
 };
 
-/* Starts the crew as children of `owner`, who must join it with workers_join. Can't fail. */
+/* Starts the crew as children of `owner`, which must join it with workers_join. Can't fail. */
 void workers_open(struct workers *workers, struct task *owner);
 
 /* Jobs. */
 
 /*
- * Puts `job` into the queue, waiting for room behind those who came before. Returns 0 and the job
- * is on its way; -ESHUTDOWN from workers that are shut, -ECANCELED or -ETIMEDOUT with the job
- * untouched. To submit a job that is on its way is a bug; one that has ended may be submitted
+ * Puts `job` into the queue; if that is full, waits in line for room. Returns 0 and the job is on
+ * its way; -ESHUTDOWN from workers that are shut, -ECANCELED or -ETIMEDOUT, and the job is
+ * untouched. To submit a job that is on its way is a bug; a job that has ended may be submitted
  * again. May suspend.
  */
 TASK_AWAITABLE int workers_submit(struct task *task, struct workers *workers, struct job *job);
@@ -95,8 +95,8 @@ TASK_AWAITABLE int job_join(struct task *task, struct job *job);
 
 /* The end. */
 
-/* Takes no more jobs; those who wait to submit are answered -ESHUTDOWN. What is queued or running
- * is still done. Harmless on workers that are shut. */
+/* Takes no more jobs; tasks that wait to submit are answered -ESHUTDOWN. Queued and running jobs
+ * are still done. Does nothing on workers that are shut. */
 void workers_shut(struct workers *workers);
 
 /* Shuts them, ends what is queued with -ESHUTDOWN, and cancels what is running, whose shielded
