@@ -101,6 +101,7 @@ report $? 'after the end of its input a client still gets its answers'
 exec 5< <(nc -v -N -l 127.0.0.1 0 2>&1 <<<'goodbye')
 read -r -t "$limit" _ _ _ backend <&5
 start proxy 0 127.0.0.1 "${backend:-0}"
+# shellcheck disable=SC2094 # it waits for what it was sent
 { eventually grep -q goodbye "$directory/first"; echo 'last words'; } | talk >"$directory/first" &
 speaker=$!
 running="$running $speaker"
