@@ -86,6 +86,29 @@ static const char *read_slow_policy(const struct option *option, void *target, c
     return NULL;
 }
 
+static const char *read_journal_sync(const struct option *option, void *target, const char *value)
+{
+    static const char *const names[] = {"always", "second", "off"};
+    struct config *config = target;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            config->journal_sync = (enum config_journal_sync)i;
+            return NULL;
+        }
+    }
+    return option->accepted;
+}
+
+/* --check without a journal has nothing to verify. */
+static bool check_fits(const void *target, char accepted[static OPTIONS_ACCEPTED_TEXT])
+{
+    const struct config *config = target;
+
+    snprintf(accepted, OPTIONS_ACCEPTED_TEXT, "--journal FILE, the file to verify");
+    return !config->check || config->journal;
+}
+
 static const char *read_log_level(const struct option *option, void *target, const char *value)
 {
     struct config *config = target;
@@ -198,6 +221,23 @@ static const struct option rows[] = {
      .read = options_read_number,
      FIELD(history_lines),
      .range = {0, CONFIG_HISTORY_MAX}},
+    {.name = "journal",
+     .argument = "FILE",
+     .help = "keep history across restarts and crashes",
+     .accepted = "the name of a file",
+     .read = options_read_text,
+     FIELD(journal)},
+    {.name = "journal-sync",
+     .argument = "WHEN",
+     .fallback = "second",
+     .help = "always | second | off",
+     .accepted = "always, second or off",
+     .read = read_journal_sync},
+    {.name = "check",
+     .help = "with --journal: verify the file, report, exit 0 or 1",
+     .read = options_read_flag,
+     FIELD(check),
+     .fits = check_fits},
     {.name = "grace",
      .argument = "DUR",
      .fallback = "5s",

@@ -30,6 +30,10 @@
 /* What config_parse answers when the command line asks for a text instead of a server. */
 enum config_answer { CONFIG_HELP = 1, CONFIG_VERSION = 2 };
 
+/* When a pong is sent: once what it confirms is on the disk, or once it is in the file; and whether
+ * that is synced once per second. */
+enum config_journal_sync { CONFIG_SYNC_ALWAYS, CONFIG_SYNC_SECOND, CONFIG_SYNC_OFF };
+
 enum config_slow_policy { CONFIG_SLOW_SKIP, CONFIG_SLOW_DISCONNECT };
 
 /* What one address may take. A limit that was not given does not hold for the loopback. */
@@ -54,6 +58,9 @@ struct config {
     size_t backlog_bytes;
     enum config_slow_policy slow_policy;
     uint32_t history_lines;
+    const char *journal; /* a file; NULL: none */
+    enum config_journal_sync journal_sync;
+    bool check; /* verify the journal instead of serving */
     int64_t grace_ns; /* 0: what is left is cut at once */
     bool debug;
     int64_t slow_callback_ns;

@@ -170,8 +170,11 @@ static int check_together(const struct parser *parser)
 
     for (size_t i = 0; i < parser->options->count; i++) {
         const struct option *option = &parser->options->rows[i];
-        if (option->fits && !option->fits(parser->target, accepted))
-            return refuse_value(parser, option, parser->given[i], accepted);
+        if (!option->fits || option->fits(parser->target, accepted))
+            continue;
+        if (!option->argument)
+            return refuse(parser, "--%s needs %s", option->name, accepted);
+        return refuse_value(parser, option, parser->given[i], accepted);
     }
     return 0;
 }

@@ -167,7 +167,7 @@ static bool write_turn(struct hook *hook)
         return false;
     bool trusted = !journal->current->error;
     bool moved = bring_up(journal->current, journal);
-    if (moved && journal->policy != JOURNAL_SYNC_OFF)
+    if (moved && journal->policy != CONFIG_SYNC_OFF)
         event_set(&journal->unsynced);
     if (bring_up(journal->fresh, journal))
         moved = true;
@@ -182,7 +182,7 @@ static bool write_turn(struct hook *hook)
 
 static bool is_confirmed(const struct journal *journal, uint64_t number)
 {
-    if (journal->policy == JOURNAL_SYNC_ALWAYS)
+    if (journal->policy == CONFIG_SYNC_ALWAYS)
         return journal->current->synced >= number;
     if (journal->handing_over && journal->fresh->written < number)
         return false;
@@ -202,10 +202,7 @@ int journal_confirm(struct task *task, struct journal *journal, uint64_t number)
 
 int journal_wait_space(struct task *task, struct journal *journal)
 {
-    if (!journal->current)
-        return 0;
-    return task_wait(task, &journal->waiting,
-                     buffer_length(&journal->current->gathered) <= JOURNAL_GATHERED_MAX);
+    return task_wait(task, &journal->waiting, !journal_is_full(journal));
 }
 
 /* --- syncing ---------------------------------------------------------------------------------- */
@@ -218,7 +215,7 @@ static int wait_for_file(struct task *task, struct journal *journal)
 
 static bool needs_sync(const struct journal *journal)
 {
-    return journal->policy != JOURNAL_SYNC_OFF && !journal->current->error &&
+    return journal->policy != CONFIG_SYNC_OFF && !journal->current->error &&
            journal->current->synced < journal->current->written;
 }
 
@@ -267,7 +264,7 @@ static int syncer_step(struct task *task)
     while (self->rc != -ECANCELED) {
         TASK_AWAIT(self->rc, event_wait(task, &journal->unsynced));
         event_clear(&journal->unsynced);
-        if (self->rc == 0 && journal->policy == JOURNAL_SYNC_SECOND)
+        if (self->rc == 0 && journal->policy == CONFIG_SYNC_SECOND)
             TASK_AWAIT(self->rc, task_sleep(task, SYNC_INTERVAL_NS));
         if (self->rc == 0)
             TASK_AWAIT(self->rc, wait_for_file(task, journal));

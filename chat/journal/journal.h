@@ -26,6 +26,7 @@
 #ifndef CHAT_JOURNAL_JOURNAL_H
 #define CHAT_JOURNAL_JOURNAL_H
 
+#include "chat/config/config.h"
 #include "chat/config/log.h"
 #include "chat/journal/record.h"
 #include "chat/journal/recovery.h"
@@ -43,10 +44,6 @@
 
 /* The longest name of a journal: ".damaged" is added to it. */
 #define JOURNAL_PATH_MAX 3072
-
-/* When a pong is sent: once what it confirms is on the disk, or once it is in the file; and whether
- * that is synced once per second. */
-enum journal_sync { JOURNAL_SYNC_ALWAYS, JOURNAL_SYNC_SECOND, JOURNAL_SYNC_OFF };
 
 struct journal;
 
@@ -97,7 +94,7 @@ struct journal {
     struct loop *loop;
     struct log *log;
     const char *path;
-    enum journal_sync policy;
+    enum config_journal_sync policy;
     bool can_sync; /* the file system has syncs that do not block */
     struct journal_source *source;
     struct hook hook;
@@ -132,7 +129,7 @@ void journal_init(struct journal *journal, struct loop *loop, struct log *log);
  * kernel said.
  */
 #define JOURNAL_NOTES_TEXT 512
-int journal_open(struct journal *journal, const char *path, enum journal_sync policy,
+int journal_open(struct journal *journal, const char *path, enum config_journal_sync policy,
                  recovery_visit *visit, void *context, char notes[JOURNAL_NOTES_TEXT]);
 
 /* Starts the two tasks in `group`, with `source` for files that are written anew. */
@@ -151,6 +148,18 @@ static inline bool journal_is_open(const struct journal *journal)
     return journal->current != NULL;
 }
 
+/* Whether what is added can be written. True if there is no file. */
+static inline bool journal_is_good(const struct journal *journal)
+{
+    return !journal->current || !journal->current->error;
+}
+
+/* Whether too many records are gathered: then nobody should be read from. */
+static inline bool journal_is_full(const struct journal *journal)
+{
+    return journal->current && buffer_length(&journal->current->gathered) > JOURNAL_GATHERED_MAX;
+}
+
 /* Adds a change. `walked`: it belongs to what the walk under way is past. Never fails: without
  * memory the file is written anew. Nothing happens if there is no file. */
 void journal_add(struct journal *journal, const struct record *record, bool walked);
@@ -164,7 +173,7 @@ void journal_put(struct journal *journal, const struct record *record);
  * suspend. */
 TASK_AWAITABLE int journal_confirm(struct task *task, struct journal *journal, uint64_t number);
 
-/* Waits while too many records are gathered. Returns 0, -ECANCELED or -ETIMEDOUT. May suspend. */
+/* Waits while journal_is_full. Returns 0, -ECANCELED or -ETIMEDOUT. May suspend. */
 TASK_AWAITABLE int journal_wait_space(struct task *task, struct journal *journal);
 
 #endif

@@ -144,13 +144,13 @@ static int open_syncs(struct journal *journal, int fd, char notes[JOURNAL_NOTES_
         rc = file_sync_open(&journal->files[i].sync, journal->loop, fd);
     journal->can_sync = rc == 0;
     if (rc < 0) {
-        if (journal->policy == JOURNAL_SYNC_ALWAYS)
+        if (journal->policy == CONFIG_SYNC_ALWAYS)
             return rc == -ENOMEM || rc == -EMFILE ? rc : -EOPNOTSUPP;
-        if (journal->policy == JOURNAL_SYNC_SECOND)
+        if (journal->policy == CONFIG_SYNC_SECOND)
             note(notes,
                  "it cannot be synced without blocking (%s): a crash of the machine may lose lines",
                  strerror(-rc));
-        journal->policy = JOURNAL_SYNC_OFF;
+        journal->policy = CONFIG_SYNC_OFF;
         return 0;
     }
     int folder = sys->open_directory(sys, journal->path);
@@ -209,7 +209,7 @@ static int read_and_mend(struct journal *journal, int fd, recovery_visit *visit,
     return rc;
 }
 
-int journal_open(struct journal *journal, const char *path, enum journal_sync policy,
+int journal_open(struct journal *journal, const char *path, enum config_journal_sync policy,
                  recovery_visit *visit, void *context, char notes[JOURNAL_NOTES_TEXT])
 {
     struct sys *sys = sys_of(journal);

@@ -12,6 +12,7 @@
 
 #include "chat/config/config.h"
 #include "chat/config/log.h"
+#include "chat/journal/journal.h"
 #include "chat/people/guesses.h"
 #include "chat/people/guests.h"
 #include "chat/people/held.h"
@@ -33,6 +34,14 @@
 struct motd;
 struct room;
 
+/* Where the journal stands that is being written anew: room_journal.h. */
+struct room_walk {
+    struct journal_source source;
+    uint64_t number; /* counts walks */
+    struct list *at; /* the room it is in; NULL: at the end */
+    uint64_t line; /* of that room: the next to be put; 0: none was yet */
+};
+
 struct chat {
     struct loop *loop;
     const struct config *config;
@@ -45,7 +54,10 @@ struct chat {
     struct guesses guesses; /* wrong keys, by address */
     struct guests guests;
     struct names rooms;
+    struct list listed_rooms; /* all that have a name, by age */
     struct room *lobby;
+    struct journal journal; /* not open: nothing is kept */
+    struct room_walk walk;
     uint64_t last_tag; /* the author tag given last; 0 is nobody's, none is used twice */
     bool closing; /* the server ends: nothing is announced any more */
 

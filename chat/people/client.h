@@ -55,6 +55,8 @@ struct client {
     struct client_extra *extra; /* NULL until there is any */
     const struct broadcast
         *held; /* the room its line waits for: room.h; NULL: none. Not followed */
+    uint64_t
+        confirming; /* 1 more than the number of the record that its /ping waits for; 0: none */
     struct answer *answer; /* long answers that wait for the reader: answer.h; NULL: none */
     int64_t heard_ns; /* when a byte last came from it */
     uint64_t origin; /* a number for its address: hosts.h; 0: a unix peer */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chat/people/room_journal.h"
 #include "chat/text/text.h"
 
 static struct sys *sys_of(const struct room *room)
@@ -53,6 +54,7 @@ struct room *room_open(struct chat *chat, uint64_t creator, const char *name, si
     room->wrong_told_ns = -ROOM_WRONG_NS;
     broadcast_init(&room->broadcast, &chat->fanout, room->name, chat->config->backlog_bytes);
     history_init(&room->history, chat->config->history_lines);
+    list_append(&room->listed, &chat->listed_rooms);
     return room;
 }
 
@@ -90,8 +92,10 @@ static void detach(struct room *room)
     assert(room->people == 0);
     struct sys *sys = sys_of(room);
     names_remove(&room->chat->rooms, room->name);
+    room_journal_forget(room);
     loop_stop(room->chat->loop, &room->announce);
     loop_stop(room->chat->loop, &room->wrong_timer);
+    loop_stop(room->chat->loop, &room->waiting);
     gather_release(&room->gather, sys);
     history_release(&room->history, sys);
     sys->release(sys, room->topic);
@@ -102,6 +106,7 @@ static void detach(struct room *room)
 
 void room_close(struct room *room)
 {
+    room_journal_end(room);
     detach(room);
     free_when_done(room);
 }
@@ -131,8 +136,10 @@ static int say(struct member *member, size_t length)
     int rc = append(room, member, length);
     if (rc < 0)
         return rc;
-    (void)history_append(&room->history, sys, sys->realtime_ns(sys), client_tag(client_of(member)),
+    int64_t stamp_ns = sys->realtime_ns(sys);
+    (void)history_append(&room->history, sys, stamp_ns, client_tag(client_of(member)),
                          room->chat->output, length);
+    room_journal_line(room, stamp_ns, room->chat->output, length);
     return 0;
 }
 
@@ -237,6 +244,7 @@ int room_set_topic(struct member *member, const char *text, size_t length)
         return -ENOMEM;
     sys_of(room)->release(sys_of(room), room->topic);
     room->topic = topic;
+    room_journal_topic(room);
     if (member->arrival)
         room_announce(room);
     room_event(room, "%s set the topic: %s", client->name, topic);
@@ -338,6 +346,7 @@ int room_join(struct room *room, struct client *client)
         return rc;
     }
     room->people++;
+    loop_stop(room->chat->loop, &room->waiting);
     client->memberships++;
     member->arrival = gather_arrival(&room->gather, sys, client->name);
     if (member->arrival)

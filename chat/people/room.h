@@ -39,6 +39,9 @@ struct room {
     uint32_t wrong_keys; /* tried and not reported yet */
     int64_t wrong_told_ns; /* when they were reported last */
     struct timer wrong_timer; /* runs while there are any */
+    struct list listed; /* on chat->listed_rooms while it has its name */
+    struct timer waiting; /* runs while a room of the journal waits for somebody to join */
+    uint64_t walked; /* the number of the last walk that is past it */
     char *topic; /* NULL: none */
     char name[NAMES_ROOM_MAX + 1]; /* with its # */
     char key[ROOM_KEY_MAX + 1]; /* "": none is asked */

@@ -77,6 +77,8 @@ static void log_start(const struct server *server, struct log *log)
     if (server->without_ipv6)
         log_write(log, LOG_LEVEL_WARN, "no IPv6 here: listening on IPv4 alone");
     log_refused_options(server, log);
+    if (*server->journal_notes)
+        log_write(log, LOG_LEVEL_WARN, "journal %s: %s", config->journal, server->journal_notes);
     if (config->max_clients > 0 && (int)config->max_clients < most)
         most = (int)config->max_clients;
     log_write(log, LOG_LEVEL_INFO, "%s %s: %d descriptors, at most %d %s", config->name, VERSION,
@@ -105,6 +107,17 @@ static int run(struct loop *loop, const struct config *config)
     }
     server_close(&server);
     return STATUS_OK;
+}
+
+/* --check: what is in the journal, and whether all of it is good. */
+static int check_journal(struct sys *sys, const struct config *config)
+{
+    char report[JOURNAL_NOTES_TEXT + 1];
+    bool good = journal_check(sys, config->journal, report);
+    size_t length = strlen(report);
+    report[length++] = '\n';
+    int rc = put(sys, STDOUT_FILENO, report, length);
+    return good && rc == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
 static int start(const struct config *config)
@@ -154,7 +167,7 @@ int main(int argc, char **argv)
     hold_standard_descriptors(sys);
     switch (config_parse(&config, argv, problem, sizeof(problem))) {
     case 0:
-        return start(&config);
+        return config.check ? check_journal(sys, &config) : start(&config);
     case CONFIG_HELP:
         return print(sys, help, config_help(help, sizeof(help)));
     case CONFIG_VERSION:

@@ -256,6 +256,8 @@ static void open_groups(struct server *server)
     server->sessions.on_left = retry_listeners;
     farewells_open(&server->farewells, &server->task, &server->chat.fanout,
                    &server->sessions.hosts);
+    task_group_open(&server->journal_group, &server->task, "journal", GROUP_CONTAIN);
+    journal_start(&server->chat.journal, &server->journal_group, &server->chat.walk.source);
     task_group_open(&server->listeners_group, &server->task, "doors", GROUP_CONTAIN);
     server->listeners_group.on_end = chat_listener_ended;
     for (size_t i = 0; i < server->listener_count; i++) {
@@ -307,6 +309,10 @@ static int server_step(struct task *task)
     TASK_AWAIT(self->rc, task_group_join(task, &self->farewells.group));
     loop_stop(task->loop, &self->grace);
     server_end_dump(self);
+
+    /* What they said is synced before the end. */
+    task_group_cancel(&self->journal_group, TIME_NEVER);
+    TASK_AWAIT(self->rc, task_group_join(task, &self->journal_group));
     log_end(self);
     TASK_END();
 }

@@ -83,6 +83,8 @@ struct server {
     int client_fd_limit; /* a newcomer whose descriptor is not below this finds the server full */
     int places; /* clients that there are descriptors for, 1 at least */
     bool had_terminal; /* at the start, and HUP was not ignored: a hang-up ends the server */
+    struct task_group journal_group; /* its two tasks, which end last */
+    char journal_notes[JOURNAL_NOTES_TEXT]; /* what was mended at the start; "": nothing */
     bool without_ipv6; /* every address was asked for, and there is no IPv6 */
     size_t listener_count;
     struct chat_listener doors[SERVER_LISTENERS_MAX];

@@ -7,6 +7,7 @@
 #include "chat/people/ignore.h"
 #include "chat/people/motd.h"
 #include "chat/people/room.h"
+#include "chat/people/room_journal.h"
 #include "chat/server/server.h"
 #include "chat/server/server_internal.h"
 #include "chat/text/text.h"
@@ -90,6 +91,9 @@ static int open_chat(struct server *server)
                                                       .ended = room_subscription_ended};
     struct chat *chat = &server->chat;
     bool skip = chat->config->slow_policy == CONFIG_SLOW_SKIP;
+    /* Its hook stands in front of the fanout's: what is sent is written. */
+    journal_init(&chat->journal, chat->loop, chat->log);
+    room_journal_init(chat);
     fanout_init(&chat->fanout, chat->loop, skip ? &skipping : &disconnecting);
     int rc = open_tables(server);
     if (rc < 0)
@@ -107,16 +111,19 @@ close_scratch:
     close_tables(server);
 close_fanout:
     fanout_release(&chat->fanout);
+    journal_close(&chat->journal);
     return rc;
 }
 
 static void close_chat(struct server *server)
 {
     struct chat *chat = &server->chat;
-    room_release(chat->lobby);
+    while (!list_empty(&chat->listed_rooms))
+        room_release(container_of(chat->listed_rooms.next, struct room, listed));
     close_scratch(chat);
     close_tables(server);
     fanout_release(&chat->fanout);
+    journal_close(&chat->journal);
     motd_drop(chat->motd, chat->loop->sys);
 }
 
@@ -173,12 +180,41 @@ struct start {
     struct task_group group;
     struct part listeners[CONFIG_LISTENERS_MAX];
     struct part motd;
+    struct part journal;
 };
 
 static int motd_step(struct task *task)
 {
     struct part *const self = container_of(task, struct part, task);
     return motd_load(&self->server->chat, self->server->chat.config->motd);
+}
+
+static int journal_step(struct task *task)
+{
+    struct part *const self = container_of(task, struct part, task);
+    struct chat *chat = &self->server->chat;
+    int rc = journal_open(&chat->journal, chat->config->journal, chat->config->journal_sync,
+                          room_journal_restore, chat, self->server->journal_notes);
+    if (rc == 0)
+        room_journal_restored(chat);
+    return rc;
+}
+
+static const char *journal_cause(int error)
+{
+    switch (-error) {
+    case EBADMSG:
+        return "not a journal; give the name of one, or of a file that does not exist";
+    case EWOULDBLOCK:
+        return "another server holds it";
+    case EISDIR:
+        return "not a regular file";
+    case EOPNOTSUPP:
+        return "this file system has no sync that does not block; --journal-sync second or off "
+               "would do";
+    default:
+        return strerror(-error);
+    }
 }
 
 static int listener_step(struct task *task)
@@ -199,12 +235,18 @@ static void spawn_parts(struct start *start)
         endpoint_format(part->endpoint, part->text);
         (void)task_group_spawn(&start->group, &part->task, part->text, listener_step);
     }
-    if (!config->motd)
-        return;
-    start->motd.server = start->server;
-    start->motd.option = "--motd";
-    start->motd.cause = motd_cause;
-    (void)task_group_spawn(&start->group, &start->motd.task, config->motd, motd_step);
+    if (config->motd) {
+        start->motd.server = start->server;
+        start->motd.option = "--motd";
+        start->motd.cause = motd_cause;
+        (void)task_group_spawn(&start->group, &start->motd.task, config->motd, motd_step);
+    }
+    if (config->journal) {
+        start->journal.server = start->server;
+        start->journal.option = "--journal";
+        start->journal.cause = journal_cause;
+        (void)task_group_spawn(&start->group, &start->journal.task, config->journal, journal_step);
+    }
 }
 
 static void name_failures(struct start *start)

@@ -11,10 +11,26 @@
 
 static void command_help(const struct call *call);
 
+/* With a journal the line is held back until all that was said before is in it: this is called
+ * twice. */
+static bool is_confirmed(struct client *client)
+{
+    const struct journal *journal = &client_chat(client)->journal;
+    if (!journal_is_open(journal))
+        return true;
+    client->confirming = client->confirming ? 0 : journal->added + 1;
+    return !client->confirming;
+}
+
 static void command_ping(const struct call *call)
 {
     struct word token = call->words[0];
-    if (token.text)
+    if (!is_confirmed(call->client))
+        return;
+    if (!journal_is_good(&client_chat(call->client)->journal))
+        client_refuse(call->client, "%.*s%sthe journal cannot be written", (int)token.length,
+                      token.text ? token.text : "", token.text ? ": " : "");
+    else if (token.text)
         client_tell(call->client, "pong %.*s", (int)token.length, token.text);
     else
         client_tell(call->client, "pong");

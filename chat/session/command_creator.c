@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chat/people/room.h"
+#include "chat/people/room_journal.h"
 #include "chat/session/call.h"
 #include "chat/session/talk.h"
 
@@ -63,6 +64,7 @@ void command_lock(const struct call *call)
         call_refuse(call, "No key can be made now: choose one.");
         return;
     }
+    room_journal_key(room);
     client_tell(call->client, "%s is locked. To enter: /join %s %s", room->name, room->name,
                 room->key);
 }
@@ -73,6 +75,7 @@ void command_unlock(const struct call *call)
     if (!room)
         return;
     room->key[0] = '\0';
+    room_journal_key(room);
     client_tell(call->client, "%s is unlocked.", room->name);
 }
 

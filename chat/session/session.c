@@ -101,7 +101,7 @@ static void run_line(struct session *self, const struct input_line *line)
     clean[length] = '\0';
     self->client.held = NULL;
     command_run(&self->client, clean, length);
-    if (self->client.held)
+    if (self->client.held || self->client.confirming)
         keep_partial(self, line);
 }
 
@@ -109,6 +109,17 @@ static void run_line(struct session *self, const struct input_line *line)
 static int wait_for_room(struct task *task, struct session *self)
 {
     return task_wait(task, &chat_of(self)->fanout.space, !room_holds_back(&self->client));
+}
+
+static struct journal *journal_of(const struct session *self)
+{
+    return &chat_of(self)->journal;
+}
+
+/* The record that the /ping which is held back waits for. */
+static uint64_t confirmed_by(const struct session *self)
+{
+    return self->client.confirming - 1;
 }
 
 /* Carries out the line that was held back. */
@@ -400,6 +411,21 @@ static int session_step(struct task *task)
             judge_wait(self, false);
             if (!self->client.end)
                 take_held(self);
+            continue;
+        }
+
+        /* A pong waits until what it confirms is in the journal; too much for that waits here. */
+        if (self->client.confirming) {
+            TASK_AWAIT(self->rc, journal_confirm(task, journal_of(self), confirmed_by(self)));
+            if (self->rc == -ECANCELED)
+                judge_wait(self, false);
+            else
+                take_held(self);
+            continue;
+        }
+        if (journal_is_full(journal_of(self))) {
+            TASK_AWAIT(self->rc, journal_wait_space(task, journal_of(self)));
+            judge_wait(self, false);
             continue;
         }
 

@@ -236,8 +236,20 @@ Test(config, sixteen_addresses_are_listened_on_and_each_once)
 Test(config, options_that_are_not_there_yet_are_like_any_unknown_one)
 {
     REFUSED("chatd: '--admin' is no option: --help lists them", "--admin", "/run/admin");
-    REFUSED("chatd: '--journal=x' is no option: --help lists them", "--journal=x");
     REFUSED("chatd: '--trace' is no option: --help lists them", "--trace", "x");
+}
+
+Test(config, a_journal_is_synced_as_asked_and_checked_if_there_is_one)
+{
+    cr_assert_eq(PARSE("--journal", "x", "--journal-sync", "always", "--check"), 0);
+    cr_assert_str_eq(config.journal, "x");
+    cr_assert_eq(config.journal_sync, CONFIG_SYNC_ALWAYS);
+    cr_assert(config.check);
+    cr_assert_eq(PARSE("--journal", "x"), 0);
+    cr_assert_eq(config.journal_sync, CONFIG_SYNC_SECOND);
+    REFUSED("chatd: --journal-sync: 'never' is not accepted: always, second or off",
+            "--journal-sync", "never");
+    REFUSED("chatd: --check needs --journal FILE, the file to verify", "--check");
 }
 
 Test(config, names_of_options_are_not_shortened)

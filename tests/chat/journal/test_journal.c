@@ -193,7 +193,7 @@ static int recover(void *context, const struct record *record)
 
 static char notes[JOURNAL_NOTES_TEXT];
 
-static int open_journal(enum journal_sync policy)
+static int open_journal(enum config_journal_sync policy)
 {
     cr_assert_eq(loop_init(&loop, sim_door(sim)), 0);
     log_init(&messages, sim_door(sim), 2, LOG_LEVEL_INFO);
@@ -210,7 +210,7 @@ static void close_journal(void)
 
 static struct root root;
 
-static void start(uint64_t seed, enum journal_sync policy)
+static void start(uint64_t seed, enum config_journal_sync policy)
 {
     memset(&memory, 0, sizeof(memory));
     memset(walked, 0, sizeof(walked));
@@ -247,7 +247,7 @@ static void check_read_back(uint64_t seed)
 }
 
 /* Starts again on what a crash has left. */
-static void restart_and_check(uint64_t seed, enum journal_sync policy)
+static void restart_and_check(uint64_t seed, enum config_journal_sync policy)
 {
     int rc = open_journal(policy);
     cr_assert_eq(rc, 0, "seed %ju: %s", (uintmax_t)seed, strerror(-rc));
@@ -261,10 +261,10 @@ Test(journal, a_program_that_is_killed_loses_nothing_confirmed)
 {
     for (uint64_t seed = 0; seed < 40; seed++) {
         text_bytes = 20 + seed % 3 * 1500;
-        start(seed, seed % 2 ? JOURNAL_SYNC_SECOND : JOURNAL_SYNC_OFF);
+        start(seed, seed % 2 ? CONFIG_SYNC_SECOND : CONFIG_SYNC_OFF);
         run_turns((int)pick(3000));
         sim_kill(sim);
-        restart_and_check(seed, JOURNAL_SYNC_SECOND);
+        restart_and_check(seed, CONFIG_SYNC_SECOND);
     }
 }
 
@@ -272,10 +272,10 @@ Test(journal, what_always_confirms_survives_a_power_failure)
 {
     for (uint64_t seed = 0; seed < 40; seed++) {
         text_bytes = 20 + seed % 3 * 1500;
-        start(seed, JOURNAL_SYNC_ALWAYS);
+        start(seed, CONFIG_SYNC_ALWAYS);
         run_turns((int)pick(3000));
         sim_cut_power(sim);
-        restart_and_check(seed, JOURNAL_SYNC_ALWAYS);
+        restart_and_check(seed, CONFIG_SYNC_ALWAYS);
     }
 }
 
@@ -284,7 +284,7 @@ Test(journal, what_fails_for_a_while_costs_nothing_confirmed)
 {
     static const int bad[] = {-EIO};
     for (uint64_t seed = 0; seed < 40; seed++) {
-        enum journal_sync policy = seed % 2 ? JOURNAL_SYNC_ALWAYS : JOURNAL_SYNC_SECOND;
+        enum config_journal_sync policy = seed % 2 ? CONFIG_SYNC_ALWAYS : CONFIG_SYNC_SECOND;
         static const enum sim_call calls[] = {SIM_SYNC_RESULT, SIM_RENAME, SIM_SYNC_START,
                                               SIM_OPEN_UPDATE, SIM_WRITE,  SIM_TRUNCATE};
         text_bytes = 1500;
@@ -302,7 +302,7 @@ Test(journal, what_fails_for_a_while_costs_nothing_confirmed)
         sim_disk_limit(sim, SIZE_MAX);
         for (int i = 0; i < 6; i++)
             sim_answer(sim, calls[i], NULL, 0);
-        if (policy == JOURNAL_SYNC_ALWAYS)
+        if (policy == CONFIG_SYNC_ALWAYS)
             sim_cut_power(sim);
         else
             sim_kill(sim);
@@ -313,7 +313,7 @@ Test(journal, what_fails_for_a_while_costs_nothing_confirmed)
 Test(journal, after_a_full_disk_it_is_written_anew_and_confirms_again)
 {
     text_bytes = 100;
-    start(1, JOURNAL_SYNC_SECOND);
+    start(1, CONFIG_SYNC_SECOND);
     run_turns(50);
     cr_assert_eq(answered, 0);
     sim_disk_limit(sim, 250);
@@ -327,14 +327,14 @@ Test(journal, after_a_full_disk_it_is_written_anew_and_confirms_again)
     cr_assert_gt(confirmed, before);
     cr_assert_not_null(strstr(sim_output(sim, 2), "is written again"));
     sim_kill(sim);
-    restart_and_check(1, JOURNAL_SYNC_SECOND);
+    restart_and_check(1, CONFIG_SYNC_SECOND);
 }
 
 Test(journal, an_orderly_end_syncs_everything_and_leaves_one_file)
 {
     text_bytes = 1500;
     for (uint64_t seed = 0; seed < 20; seed++) {
-        start(seed, JOURNAL_SYNC_SECOND);
+        start(seed, CONFIG_SYNC_SECOND);
         run_turns(200 + (int)pick(1500));
         task_cancel(&speaker.task, TIME_NEVER);
         for (int i = 0; i < 1000 && !task_ended(&speaker.task); i++)
@@ -344,7 +344,7 @@ Test(journal, an_orderly_end_syncs_everything_and_leaves_one_file)
         close_journal();
         cr_assert_null(sim_file_text(sim, PATH ".new"));
         sim_cut_power(sim);
-        restart_and_check(seed, JOURNAL_SYNC_SECOND);
+        restart_and_check(seed, CONFIG_SYNC_SECOND);
     }
 }
 
@@ -379,7 +379,7 @@ Test(journal, a_torn_tail_is_cut_and_said)
     sim = sim_create(NULL);
     size_t size = write_journal(file, 3);
     write_bytes(PATH, file, size - 5);
-    cr_assert_eq(open_journal(JOURNAL_SYNC_SECOND), 0);
+    cr_assert_eq(open_journal(CONFIG_SYNC_SECOND), 0);
     cr_assert_eq(read_back.rooms[0].count, 2);
     cr_assert_str_eq(notes, "cut 26 bytes of a record that was not finished");
     cr_assert_eq(sim_file_bytes(sim, PATH), size - 31);
@@ -393,7 +393,7 @@ Test(journal, a_damaged_middle_is_skipped_and_the_file_kept_aside)
     size_t size = write_journal(file, 3);
     file[RECORD_HEADER_BYTES + 40]++;
     write_bytes(PATH, file, size);
-    cr_assert_eq(open_journal(JOURNAL_SYNC_SECOND), 0);
+    cr_assert_eq(open_journal(CONFIG_SYNC_SECOND), 0);
     cr_assert_eq(read_back.rooms[0].count, 2);
     cr_assert_str_eq(notes,
                      "skipped 31 damaged bytes in its middle and kept it as " PATH ".damaged");
@@ -408,16 +408,16 @@ Test(journal, a_start_that_fails_names_its_cause_and_leaves_nothing_open)
     static const int not_permitted[] = {-EPERM};
     sim = sim_create(NULL);
     write_bytes(PATH, "root:x:0:0:", 11);
-    cr_assert_eq(open_journal(JOURNAL_SYNC_SECOND), -EBADMSG);
+    cr_assert_eq(open_journal(CONFIG_SYNC_SECOND), -EBADMSG);
     close_journal();
     cr_assert_str_eq(sim_file_text(sim, PATH), "root:x:0:0:");
     write_bytes(PATH, "", 0);
     sim_lock_file(sim, PATH, true);
-    cr_assert_eq(open_journal(JOURNAL_SYNC_SECOND), -EWOULDBLOCK);
+    cr_assert_eq(open_journal(CONFIG_SYNC_SECOND), -EWOULDBLOCK);
     close_journal();
     sim_lock_file(sim, PATH, false);
     sim_answer(sim, SIM_SYNC_OPEN, not_permitted, 1);
-    cr_assert_eq(open_journal(JOURNAL_SYNC_ALWAYS), -EOPNOTSUPP);
+    cr_assert_eq(open_journal(CONFIG_SYNC_ALWAYS), -EOPNOTSUPP);
     close_journal();
     cr_assert_eq(sim_open_descriptors(sim), 0);
     cr_assert_eq(sim_live_blocks(sim), 0);
@@ -429,8 +429,8 @@ Test(journal, without_syncs_second_is_off_and_says_so)
     static const int not_permitted[] = {-EPERM};
     sim = sim_create(NULL);
     sim_answer(sim, SIM_SYNC_OPEN, not_permitted, 1);
-    cr_assert_eq(open_journal(JOURNAL_SYNC_SECOND), 0);
-    cr_assert_eq(journal.policy, JOURNAL_SYNC_OFF);
+    cr_assert_eq(open_journal(CONFIG_SYNC_SECOND), 0);
+    cr_assert_eq(journal.policy, CONFIG_SYNC_OFF);
     cr_assert_not_null(strstr(notes, "cannot be synced without blocking"));
     close_journal();
     sim_free(sim);
@@ -450,7 +450,7 @@ Test(journal, every_call_of_a_start_may_fail)
             log_init(&messages, sim_door(sim), 2, LOG_LEVEL_INFO);
             journal_init(&journal, &loop, &messages);
             sim_fail_nth(sim, nth, which);
-            int rc = journal_open(&journal, PATH, JOURNAL_SYNC_ALWAYS, recover, NULL, notes);
+            int rc = journal_open(&journal, PATH, CONFIG_SYNC_ALWAYS, recover, NULL, notes);
             failed = sim_failed_call(sim);
             cr_assert(failed || rc == 0);
             close_journal();
