@@ -313,6 +313,7 @@ static int server_step(struct task *task)
     /* What they said is synced before the end. */
     task_group_cancel(&self->journal_group, TIME_NEVER);
     TASK_AWAIT(self->rc, task_group_join(task, &self->journal_group));
+    peer_check_close(&self->sessions.check);
     log_end(self);
     TASK_END();
 }

@@ -46,6 +46,7 @@ static void enter(struct session *self)
     struct client *client = &self->client;
     struct chat *chat = chat_of(self);
     char others[SESSION_OTHERS_TEXT];
+    peer_check_stir(&sessions_of(self)->check);
     if (room_join(chat->lobby, client) < 0) {
         client_refuse(client, "Out of memory: try again later.");
         self->client.end = CLIENT_QUIT;
@@ -309,6 +310,7 @@ static void close_idle(struct session *self)
 /* What a read came to: bytes, or the end of the input. */
 static void note_read(struct session *self)
 {
+    peer_check_stir(&sessions_of(self)->check);
     if (self->rc > 0)
         self->client.heard_ns = self->task.loop->now_ns;
     else if (self->rc == 0)
@@ -468,6 +470,11 @@ static void release_session(struct task_group *group, struct task *task)
     sessions->on_left(sessions);
 }
 
+static struct stream *stream_of_session(struct task *task)
+{
+    return &container_of(task, struct session, task)->client.stream;
+}
+
 void sessions_open(struct sessions *sessions, struct task *owner, struct chat *chat)
 {
     sessions->chat = chat;
@@ -475,6 +482,7 @@ void sessions_open(struct sessions *sessions, struct task *owner, struct chat *c
     sessions->cut = 0;
     task_group_open(&sessions->group, owner, "sessions", GROUP_CONTAIN);
     sessions->group.release = release_session;
+    peer_check_open(&sessions->check, &sessions->group, stream_of_session);
 }
 
 int session_start(struct sessions *sessions, int fd, struct host *host, uint64_t origin)

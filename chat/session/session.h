@@ -12,6 +12,7 @@
 
 #include "chat/people/client.h"
 #include "chat/people/hosts.h"
+#include "chat/session/peer_check.h"
 #include "chat/text/input.h"
 #include "reactor/task/task_group.h"
 
@@ -41,6 +42,7 @@ struct sessions {
     struct task_group group;
     struct chat *chat;
     struct hosts hosts;
+    struct peer_check check;
     size_t open; /* connections not yet closed, those that are being ended included */
     size_t cut; /* those that ended before they had been sent all they were owed */
     void (*on_left)(struct sessions *sessions); /* a descriptor was given back */

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,6 +329,19 @@ static int kernel_unsent(struct sys *sys, int fd)
     return unsent_bytes;
 }
 
+static int kernel_peer_state(struct sys *sys, int fd, struct sys_peer_state *state)
+{
+    (void)sys;
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+        return -errno;
+    *state = (struct sys_peer_state){.unacked_segments = info.tcpi_unacked,
+                                     .probes = info.tcpi_probes,
+                                     .silent_ns = info.tcpi_last_ack_recv * NS_PER_MS};
+    return 0;
+}
+
 static int kernel_set_option(struct sys *sys, int fd, int level, int option, int value)
 {
     (void)sys;
@@ -486,6 +501,7 @@ static struct kernel the_kernel = {
     .sys.wakeup_take = kernel_wakeup_take,
     .sys.inherit = kernel_inherit,
     .sys.unsent = kernel_unsent,
+    .sys.peer_state = kernel_peer_state,
     .sys.set_option = kernel_set_option,
     .sys.get_option = kernel_get_option,
     .sys.local_address = kernel_local_address,

@@ -64,6 +64,13 @@ struct sys_file_info {
 /* How long lock_directory waits for another holder: a start holds the lock for microseconds. */
 #define SYS_LOCK_PATIENCE_NS (1000 * NS_PER_MS)
 
+/* What the kernel knows of a TCP peer that has not acknowledged everything: TCP_INFO, tcp(7). */
+struct sys_peer_state {
+    uint32_t unacked_segments; /* sent to it and not acknowledged */
+    uint32_t probes; /* of its window, which is shut, that it has not answered */
+    int64_t silent_ns; /* since it last acknowledged anything */
+};
+
 /* The most segments that one sendmsg takes. */
 #define SYS_SEGMENTS_MAX 64
 
@@ -109,6 +116,7 @@ struct sys {
     int (*reset_on_close)(struct sys *sys,
                           int fd); /* close() sends a reset: SO_LINGER, socket(7) */
     int (*unsent)(struct sys *sys, int fd); /* bytes not yet acknowledged: SIOCOUTQ, tcp(7) */
+    int (*peer_state)(struct sys *sys, int fd, struct sys_peer_state *state); /* TCP alone */
     int (*set_option)(struct sys *sys, int fd, int level, int option, int value);
     int (*get_option)(struct sys *sys, int fd, int level, int option, int *value);
     int (*local_address)(struct sys *sys, int fd, struct sys_address *address);

@@ -92,7 +92,7 @@ static ssize_t send_plan(struct stream *stream, const struct send_plan *plan)
 static bool account(struct stream *stream, const struct send_plan *plan, ssize_t sent)
 {
     if (sent > 0)
-        stream->flags |= STREAM_PROGRESS;
+        stream->flags |= STREAM_PROGRESS | STREAM_OWED;
     int rc = send_plan_sent(plan, &stream->outbox, stream->fanout, sent > 0 ? (size_t)sent : 0);
     if (rc == 0 && sent == -EAGAIN) {
         stream->outbox.blocked = true;
@@ -140,7 +140,7 @@ static bool transmit_piece(struct stream *stream)
         account_short(stream, sent);
         return false;
     }
-    stream->flags |= STREAM_PROGRESS;
+    stream->flags |= STREAM_PROGRESS | STREAM_OWED;
     broadcast_advance(only, broadcast_limit(only));
     return only->end == SUBSCRIBER_OPEN;
 }
@@ -204,4 +204,35 @@ int stream_drain(struct task *task, struct stream *stream, size_t low_bytes)
         stream->flags |= STREAM_DRAINING;
     int rc = task_wait(task, &stream->waiting, low || stream->error);
     return rc == 0 ? stream->error : rc;
+}
+
+/* Vanished peers. */
+
+/* The peer has vanished if it acknowledges nothing, retransmissions included, for longer than any
+ * network takes. One that only stopped reading answers the probes of its window, but at intervals
+ * of up to 120.6 s, so there one lost answer must be survived. */
+#define SILENT_NS (150 * NS_PER_SECOND)
+#define SILENT_SHUT_NS (240 * NS_PER_SECOND)
+#define PROBES_LOST 2
+
+static bool has_vanished(const struct sys_peer_state *state)
+{
+    if (state->unacked_segments > 0)
+        return state->silent_ns > SILENT_NS;
+    return state->probes >= PROBES_LOST && state->silent_ns > SILENT_SHUT_NS;
+}
+
+bool stream_check_peer(struct stream *stream)
+{
+    struct sys *sys = stream_sys(stream);
+    struct sys_peer_state state;
+    if (!(stream->flags & STREAM_OWED) || stream->error)
+        return false;
+    if (sys->unsent(sys, stream->descriptor.fd) <= 0) {
+        stream->flags &= (uint8_t)~STREAM_OWED;
+        return false;
+    }
+    if (sys->peer_state(sys, stream->descriptor.fd, &state) == 0 && has_vanished(&state))
+        stream_fail(stream, -ETIMEDOUT);
+    return !stream->error;
 }

@@ -35,7 +35,8 @@ enum stream_flag {
     STREAM_SHUT = 2, /* we send no more */
     STREAM_PROGRESS = 4, /* something was sent, or the peer closed; cleared by stream_finish */
     STREAM_DRAINING = 8, /* a task waits for the outbox to be sent */
-    STREAM_SKIPPING = 16 /* the rest of a line that was too long is dropped as it comes */
+    STREAM_SKIPPING = 16, /* the rest of a line that was too long is dropped as it comes */
+    STREAM_OWED = 32 /* something was sent, and perhaps not acknowledged */
 };
 
 struct stream {
@@ -126,6 +127,14 @@ TASK_AWAITABLE int stream_shutdown_write(struct task *task, struct stream *strea
 /* Closes at once so that the peer gets an error (ECONNRESET) and no end: for an answer that stays
  * incomplete. A unix socket has no such error, and is closed. */
 void stream_reset(struct stream *stream);
+
+/* Looks whether the peer has vanished, and if so gives the connection up with -ETIMEDOUT. On a
+ * quiet connection keep-alive notices that; it is silent while something is unacknowledged, and
+ * then the kernel would go on for a quarter of an hour. To be called every half minute: the peer is
+ * let go within three minutes, within five if it had stopped reading before. A peer that only
+ * stopped reading stays. Costs nothing if nothing was sent. Returns whether anything is
+ * unacknowledged. */
+bool stream_check_peer(struct stream *stream);
 
 /* Gives the connection up with `error` (a -errno), if the program can't go on with it: reads return
  * the error, and nothing more is sent. The first error stays. */

@@ -151,6 +151,10 @@ void sim_peer_shutdown(struct sim_peer *peer);
 void sim_peer_close(struct sim_peer *peer);
 void sim_peer_reset(struct sim_peer *peer);
 
+/* Vanishes without a word, like a host that loses power: nothing reaches it or comes from it any
+ * more, and nobody is told. */
+void sim_peer_vanish(struct sim_peer *peer);
+
 /* The program's end has arrived: an orderly one, or a reset. */
 bool sim_peer_at_end(struct sim_peer *peer);
 bool sim_peer_was_reset(struct sim_peer *peer);
@@ -228,6 +232,7 @@ enum sim_call {
     SIM_WAKEUP_TAKE,
     SIM_INHERIT,
     SIM_UNSENT,
+    SIM_PEER_STATE,
     SIM_SET_OPTION,
     SIM_GET_OPTION,
     SIM_LOCAL_ADDRESS,

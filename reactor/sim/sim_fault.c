@@ -36,6 +36,7 @@ static const struct {
     [SIM_WAKEUP_TAKE] = {"wakeup_take", {0}},
     [SIM_INHERIT] = {"inherit", {EBADF}},
     [SIM_UNSENT] = {"unsent", {EINVAL}},
+    [SIM_PEER_STATE] = {"peer_state", {EOPNOTSUPP}},
     [SIM_SET_OPTION] = {"set_option", {ENOPROTOOPT, ENOMEM}},
     [SIM_GET_OPTION] = {"get_option", {ENOPROTOOPT}},
     [SIM_LOCAL_ADDRESS] = {"local_address", {ENOBUFS}},

@@ -121,6 +121,7 @@ struct sim_socket {
     bool resets; /* at its close */
     bool end_arrived; /* ... and `far` has been told */
     bool ended; /* `far` sends no more: the owner reads the end after `arrived` */
+    int64_t acked_ns; /* when `far` last took something that was sent */
     bool wants_space; /* a send did not fit: room for more is news */
     int error; /* told once by receive, send or SO_ERROR; positive */
 
@@ -137,6 +138,7 @@ struct sim_peer {
     struct sim_socket *socket; /* NULL once closed or reset by the test */
     struct sim_bytes text;
     bool stalled;
+    bool vanished;
     bool at_end;
     bool was_reset;
 };
@@ -265,6 +267,9 @@ void sim_wire_close(struct sim_socket *socket);
 
 /* The owner receives from what has arrived, or drops it (NULL). */
 size_t sim_wire_take(struct sim_socket *socket, void *buffer, size_t size);
+
+/* What the kernel knows of the far end's acknowledgements. */
+void sim_wire_peer_state(const struct sim_socket *socket, struct sys_peer_state *state);
 
 /* Room in the send buffer, and whether it is enough to be called writable. */
 size_t sim_wire_room(const struct sim_socket *socket);

@@ -79,7 +79,7 @@ void sim_peer_send(struct sim_peer *peer, const void *data, size_t size)
 {
     struct sim_socket *socket = peer->socket;
     peer->sim->idle = false;
-    if (!socket || socket->shut || socket->state == SIM_BROKEN)
+    if (!socket || socket->shut || peer->vanished || socket->state == SIM_BROKEN)
         return;
     sim_bytes_append(&socket->sent, data, size);
     sim_wire_schedule(socket);
@@ -177,6 +177,17 @@ void sim_peer_reset(struct sim_peer *peer)
         return;
     sim_wire_reset(socket, 0);
     sim_socket_free(socket);
+}
+
+void sim_peer_vanish(struct sim_peer *peer)
+{
+    struct sim_socket *socket = peer->socket;
+    peer->vanished = true;
+    if (!socket)
+        return;
+    list_remove(&socket->moving);
+    if (socket->far)
+        list_remove(&socket->far->moving);
 }
 
 bool sim_peer_at_end(struct sim_peer *peer)

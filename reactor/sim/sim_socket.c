@@ -206,6 +206,19 @@ static int door_unsent(struct sys *sys, int fd)
     return (int)socket->sent.size + end;
 }
 
+static int door_peer_state(struct sys *sys, int fd, struct sys_peer_state *state)
+{
+    struct sim *sim = sim_of(sys);
+    struct sim_socket *socket = sim_socket_at(sim, fd, SIM_PEER_STATE);
+    int fault = sim_enter(sim, SIM_PEER_STATE);
+    if (fault < 0)
+        return fault;
+    if (socket->family == AF_UNIX)
+        return -EOPNOTSUPP;
+    sim_wire_peer_state(socket, state);
+    return 0;
+}
+
 /* --- options and names -------------------------------------------------------------------- */
 
 int sim_socket_option(const struct sim_socket *socket, int level, int name)
@@ -288,6 +301,7 @@ void sim_socket_install(struct sys *sys)
     sys->shutdown_write = door_shutdown_write;
     sys->reset_on_close = door_reset_on_close;
     sys->unsent = door_unsent;
+    sys->peer_state = door_peer_state;
     sys->set_option = door_set_option;
     sys->get_option = door_get_option;
     sys->local_address = door_local_address;

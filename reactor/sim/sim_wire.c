@@ -134,8 +134,15 @@ static size_t space(const struct sim_socket *socket)
     return socket->receive_capacity - socket->arrived.size;
 }
 
+static bool has_vanished(const struct sim_socket *socket)
+{
+    return socket && socket->peer && socket->peer->vanished;
+}
+
 static bool has_cargo(const struct sim_socket *socket)
 {
+    if (has_vanished(socket) || has_vanished(socket->far))
+        return false;
     if (socket->state == SIM_CONNECTING)
         return true;
     if (socket->state != SIM_CONNECTED)
@@ -156,6 +163,23 @@ void sim_wire_schedule(struct sim_socket *socket)
         delay_ns += (int64_t)sim_random(sim, (uint64_t)spread_ns + 1);
     socket->due_ns = time_after(sim->now_ns, delay_ns);
     list_append(&socket->moving, &sim->moving);
+}
+
+/* A living peer answers the probes of its window, the later ones every two minutes; a vanished one
+ * answers none. */
+#define PROBE_NS (120 * NS_PER_SECOND)
+
+void sim_wire_peer_state(const struct sim_socket *socket, struct sys_peer_state *state)
+{
+    bool shut = socket->far && space(socket->far) == 0;
+    int64_t silent_ns = socket->sim->now_ns - socket->acked_ns;
+    *state = (struct sys_peer_state){.silent_ns = silent_ns};
+    if (socket->sent.size > 0 && !shut)
+        state->unacked_segments = 1;
+    if (socket->sent.size > 0 && shut && has_vanished(socket->far))
+        state->probes = (uint32_t)(silent_ns / PROBE_NS);
+    if (shut && !has_vanished(socket->far))
+        state->silent_ns = silent_ns % PROBE_NS;
 }
 
 size_t sim_wire_room(const struct sim_socket *socket)
@@ -209,6 +233,7 @@ static void arrive_at(struct sim_socket *listener, struct sim_socket *client)
     socket->remote = client->local;
     socket->user = client->peer ? listener->sim->from_user : listener->user;
     socket->far = client;
+    socket->acked_ns = socket->sim->now_ns;
     client->far = socket;
     socket->state = SIM_CONNECTED;
     client->state = SIM_CONNECTED;
@@ -267,6 +292,7 @@ static void deliver_bytes(struct sim_socket *socket)
     size_t size = segment(socket);
     size_t room = space(far);
     bool reads = far->peer && !far->peer->stalled;
+    socket->acked_ns = socket->sim->now_ns;
     sim_bytes_move(&socket->sent, reads ? &far->peer->text : &far->arrived,
                    size < room ? size : room);
     if (socket->wants_space && sim_wire_writable(socket)) {

@@ -324,6 +324,15 @@ void task_group_print(const struct list *failures, void (*print)(void *context, 
     }
 }
 
+struct task *task_group_rotate(struct task_group *group)
+{
+    struct list *first = list_pop(&group->children);
+    if (!first)
+        return NULL;
+    list_append(first, &group->children);
+    return task_of_sibling(first);
+}
+
 void task_group_check(const struct task_group *group)
 {
     size_t living = 0;

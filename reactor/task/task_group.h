@@ -156,6 +156,11 @@ static inline struct task *task_of_sibling(struct list *node)
     return container_of(node, struct task, sibling);
 }
 
+/* The first of the living children, which becomes the last; NULL if there is none. To look at all
+ * of them, a few per turn: after as many calls as were alive, each that still lives was returned,
+ * whoever came or ended meanwhile. */
+struct task *task_group_rotate(struct task_group *group);
+
 /* Asserts the invariants of a group; for tests. */
 void task_group_check(const struct task_group *group);
 

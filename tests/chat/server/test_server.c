@@ -39,7 +39,7 @@ Test(server, an_idle_house_sleeps)
     for (int i = 0; i < 20; i++)
         (void)server_fixture_enter();
     cr_assert_eq(names_count(&server_fixture.server.chat.people), 20);
-    cr_assert(server_fixture_pass(NS_PER_SECOND)); /* arrivals are announced */
+    cr_assert(server_fixture_pass(60 * NS_PER_SECOND)); /* announced, and acknowledged */
     uint64_t turns = server_fixture.loop.turn;
     cr_assert(server_fixture_pass(3600 * NS_PER_SECOND));
     cr_assert_leq(server_fixture.loop.turn - turns, 1);

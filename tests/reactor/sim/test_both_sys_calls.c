@@ -82,6 +82,7 @@ static void local(struct probe *probe)
     char path[64];
     char text[SYS_ADDRESS_TEXT];
     struct sys_file_info file;
+    struct sys_peer_state state;
     uid_t uid = 4711;
     snprintf(path, sizeof path, "/tmp/test_both_sys.%d.%d", (int)getpid(), run++);
     cr_assert_eq(sys_address_local(&address, path), 0);
@@ -104,6 +105,7 @@ static void local(struct probe *probe)
     probe_note(probe, "at %s ", strncmp(text, "unix:/tmp/", 10) == 0 ? "its path" : text);
     probe_note_result(probe, "user", sys->peer_user(sys, accepted, &uid));
     probe_note_result(probe, "mine", uid == geteuid());
+    probe_note_result(probe, "state", sys->peer_state(sys, accepted, &state));
     probe_say(probe, client, "hi");
     probe_look(probe);
     probe_hear(probe, accepted, 8);
@@ -116,7 +118,8 @@ Test(both_sys_calls, unix_sockets_live_under_a_path)
 {
     probe_expect(local, "nothing=No such file or directory bind=0 file=0 socket=1 "
                         "nobody=Connection refused listen=0 connect=0 taken=Address already in use "
-                        "from 'unix:' at its path user=0 mine=1 send=2 quiet heard 'hi' unlink=0 "
+                        "from 'unix:' at its path user=0 mine=1 "
+                        "state=Operation not supported send=2 quiet heard 'hi' unlink=0 "
                         "gone=No such file or directory read=No such file or directory ");
 }
 
