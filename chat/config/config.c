@@ -13,6 +13,10 @@
 #define BACKLOG_LINES_MIN 4
 #define BACKLOG_MAX (UINT64_C(1) << 30)
 
+/* With fewer, a single busy room would use all of it up. */
+#define MEMORY_BACKLOGS_MIN 4
+#define MEMORY_MAX (UINT64_C(1) << 40)
+
 static const char *read_listener(const struct option *option, void *target, const char *value)
 {
     struct config *config = target;
@@ -128,6 +132,26 @@ static bool backlog_fits(const void *target, char accepted[static OPTIONS_ACCEPT
     return config->backlog_bytes >= least_bytes;
 }
 
+static const char *read_memory(const struct option *option, void *target, const char *value)
+{
+    struct config *config = target;
+
+    config->memory_was_given = was_given(option, value);
+    return options_read_size(option, target, value);
+}
+
+/* A default that is too small for the backlog that was given is raised instead: config_parse. */
+static bool memory_fits(const void *target, char accepted[static OPTIONS_ACCEPTED_TEXT])
+{
+    const struct config *config = target;
+    const size_t least_bytes = MEMORY_BACKLOGS_MIN * config->backlog_bytes;
+
+    snprintf(accepted, OPTIONS_ACCEPTED_TEXT,
+             "0 (no limit), or a size from %zu (four backlogs) to 1024G", least_bytes);
+    return !config->memory_was_given || config->memory_bytes == 0 ||
+           config->memory_bytes >= least_bytes;
+}
+
 #define FIELD(member) .offset = offsetof(struct config, member)
 
 static const struct option rows[] = {
@@ -221,6 +245,16 @@ static const struct option rows[] = {
      .read = options_read_number,
      FIELD(history_lines),
      .range = {0, CONFIG_HISTORY_MAX}},
+    {.name = "memory",
+     .argument = "SIZE",
+     .fallback = "256M",
+     .help = "what rooms, histories, queues and backlogs may take together, at least four "
+             "backlogs; 0 = no limit",
+     .accepted = "a size such as 64M or 1G, 1024G at most, or 0 for no limit",
+     .read = read_memory,
+     FIELD(memory_bytes),
+     .range = {0, MEMORY_MAX},
+     .fits = memory_fits},
     {.name = "journal",
      .argument = "FILE",
      .help = "keep history across restarts and crashes",
@@ -281,7 +315,11 @@ static const struct options command_line = {
 int config_parse(struct config *config, char **argv, char *problem, size_t size)
 {
     *config = (struct config){0};
-    return options_parse(&command_line, config, argv, problem, size);
+    int rc = options_parse(&command_line, config, argv, problem, size);
+    if (rc == 0 && !config->memory_was_given &&
+        config->memory_bytes < MEMORY_BACKLOGS_MIN * config->backlog_bytes)
+        config->memory_bytes = MEMORY_BACKLOGS_MIN * config->backlog_bytes;
+    return rc;
 }
 
 size_t config_help(char *text, size_t size)

@@ -58,6 +58,8 @@ struct config {
     size_t backlog_bytes;
     enum config_slow_policy slow_policy;
     uint32_t history_lines;
+    size_t memory_bytes; /* 0: no limit */
+    bool memory_was_given;
     const char *journal; /* a file; NULL: none */
     enum config_journal_sync journal_sync;
     bool check; /* verify the journal instead of serving */

@@ -54,11 +54,15 @@ struct chat {
     struct guesses guesses; /* wrong keys, by address */
     struct guests guests;
     struct names rooms;
+    struct list all_rooms; /* with those that ended and are still owed: memory.h */
     struct list listed_rooms; /* all that have a name, by age */
     struct room *lobby;
     struct journal journal; /* not open: nothing is kept */
     struct room_walk walk;
     uint64_t last_tag; /* the author tag given last; 0 is nobody's, none is used twice */
+    size_t base_bytes; /* held when the server began: memory.h */
+    uint64_t memory_turn; /* in which the limit was exceeded last */
+    size_t connections; /* not yet closed */
     bool closing; /* the server ends: nothing is announced any more */
 
     struct motd *motd; /* the message of the day: motd.h; NULL: none */

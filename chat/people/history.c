@@ -12,6 +12,7 @@ void history_init(struct history *history, uint32_t limit)
     history->lines = NULL;
     history->first = 0;
     history->end = 0;
+    history->bytes = 0;
     history->capacity = 0;
     history->limit = limit;
 }
@@ -21,9 +22,16 @@ static struct history_line **slot_of(const struct history *history, uint64_t num
     return &history->lines[number & (history->capacity - 1)];
 }
 
+static size_t bytes_of(const struct history_line *line)
+{
+    return sizeof(*line) + line->length;
+}
+
 static void forget_oldest(struct history *history, struct sys *sys)
 {
-    sys->release(sys, *slot_of(history, history->first));
+    struct history_line *oldest = *slot_of(history, history->first);
+    history->bytes -= bytes_of(oldest);
+    sys->release(sys, oldest);
     history->first++;
 }
 
@@ -84,11 +92,18 @@ int history_append(struct history *history, struct sys *sys, int64_t stamp_ns, u
         forget_oldest(history, sys);
     *slot_of(history, history->end) = line;
     history->end++;
+    history->bytes += bytes_of(line);
     return 0;
 
 release_line:
     sys->release(sys, line);
     return rc;
+}
+
+void history_shrink(struct history *history, struct sys *sys, size_t keep_bytes)
+{
+    while (history->bytes > keep_bytes)
+        forget_oldest(history, sys);
 }
 
 const struct history_line *history_get(const struct history *history, uint64_t number)

@@ -35,6 +35,7 @@ struct history {
     struct history_line **lines; /* `capacity` slots; those of first to end - 1 are owned */
     uint64_t first; /* the oldest line that is remembered */
     uint64_t end; /* the number the next line will have */
+    size_t bytes; /* of the lines, with their heads */
     uint32_t capacity; /* slots: 0 or a power of two */
     uint32_t limit; /* lines */
 };
@@ -50,6 +51,9 @@ void history_release(struct history *history, struct sys *sys);
  * -ENOMEM: then this line isn't remembered, gets no number, and nothing else has changed. */
 int history_append(struct history *history, struct sys *sys, int64_t stamp_ns, uint64_t author,
                    const char *text, size_t length);
+
+/* Forgets the oldest lines until the rest has `keep_bytes` at most, heads included. */
+void history_shrink(struct history *history, struct sys *sys, size_t keep_bytes);
 
 /* The oldest line's number, and the one after the newest; equal where nothing is remembered. */
 static inline uint64_t history_first(const struct history *history)

@@ -54,6 +54,7 @@ struct room *room_open(struct chat *chat, uint64_t creator, const char *name, si
     room->wrong_told_ns = -ROOM_WRONG_NS;
     broadcast_init(&room->broadcast, &chat->fanout, room->name, chat->config->backlog_bytes);
     history_init(&room->history, chat->config->history_lines);
+    list_append(&room->all, &chat->all_rooms);
     list_append(&room->listed, &chat->listed_rooms);
     return room;
 }
@@ -61,6 +62,7 @@ struct room *room_open(struct chat *chat, uint64_t creator, const char *name, si
 static void free_room(struct room *room)
 {
     struct sys *sys = sys_of(room);
+    list_remove(&room->all);
     broadcast_release(&room->broadcast);
     sys->release(sys, room);
 }

@@ -28,6 +28,7 @@
 struct room {
     struct broadcast broadcast;
     struct chat *chat;
+    struct list all; /* in chat->all_rooms until its memory goes */
     struct history history;
     struct gather gather; /* arrivals and departures not yet announced */
     struct timer announce; /* runs while there are any; then reused to free the room */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "chat/people/ignore.h"
+#include "chat/people/memory.h"
 #include "chat/people/motd.h"
 #include "chat/people/room.h"
 #include "chat/people/room_journal.h"
@@ -58,6 +59,7 @@ static int open_tables(struct server *server)
     struct sys *sys = chat->loop->sys;
     guests_init(&chat->guests, sys);
     tags_init(&chat->tags, sys);
+    list_init(&chat->all_rooms);
     int rc = names_init(&chat->people, sys);
     if (rc < 0)
         return rc;
@@ -102,6 +104,7 @@ static int open_chat(struct server *server)
     if (rc < 0)
         goto close_scratch;
     chat->lobby = room_open(chat, 0, ROOM_LOBBY, strlen(ROOM_LOBBY));
+    memory_begin(chat);
     if (chat->lobby)
         return 0;
     rc = -ENOMEM;

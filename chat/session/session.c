@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "chat/people/ignore.h"
+#include "chat/people/memory.h"
 #include "chat/session/answer.h"
 #include "chat/session/command.h"
 #include "chat/text/text.h"
@@ -91,6 +92,16 @@ static void refuse_long_line(struct session *self, size_t max_bytes)
 }
 
 /* Each byte that is not UTF-8 becomes three once it is cleaned: a line may become too long here. */
+/* Commands that give memory back, and ping, are carried out even if the limit is exceeded. */
+static bool needs_memory(const char *line)
+{
+    static const char *const others[] = {"/q", "/exit", "/l", "/part", "/pi"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (strncmp(line, others[i], strlen(others[i])) == 0)
+            return false;
+    return true;
+}
+
 static void run_line(struct session *self, const struct input_line *line)
 {
     char *clean = chat_of(self)->clean;
@@ -101,6 +112,10 @@ static void run_line(struct session *self, const struct input_line *line)
     }
     clean[length] = '\0';
     self->client.held = NULL;
+    if (!memory_settle(chat_of(self)) && needs_memory(clean)) {
+        client_refuse(&self->client, "The server's memory is used up: try again later.");
+        return;
+    }
     command_run(&self->client, clean, length);
     if (self->client.held || self->client.confirming)
         keep_partial(self, line);
@@ -381,6 +396,7 @@ static void release_client(struct session *self)
     if (self->rc == -ECANCELED)
         sessions_of(self)->cut++;
     sessions_of(self)->open--;
+    chat_of(self)->connections--;
     hosts_leave(&sessions_of(self)->hosts, self->host);
     room_forget(client);
     ignore_release(client);
@@ -501,6 +517,7 @@ int session_start(struct sessions *sessions, int fd, struct host *host, uint64_t
     if (rc < 0)
         goto release_client;
     sessions->open++;
+    sessions->chat->connections++;
     return 0;
 
 release_client:

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -39,6 +40,7 @@
 struct kernel {
     struct sys sys;
     bool has_no_pwait2; /* the kernel, or who filters its calls, refused epoll_pwait2 */
+    size_t held_bytes; /* as malloc rounds them up */
     bool signals_are_open;
     sigset_t mask_before; /* valid while signals_are_open */
 };
@@ -51,24 +53,40 @@ static ssize_t answer(ssize_t result)
 
 /* --- memory ------------------------------------------------------------------------------- */
 
+/* NULL is fine. */
+static void *counted(struct sys *sys, void *block)
+{
+    container_of(sys, struct kernel, sys)->held_bytes += malloc_usable_size(block);
+    return block;
+}
+
 static void *kernel_allocate(struct sys *sys, size_t size)
 {
-    (void)sys;
     assert(size > 0);
-    return malloc(size);
+    return counted(sys, malloc(size));
 }
 
 static void *kernel_resize(struct sys *sys, void *block, size_t size)
 {
-    (void)sys;
+    struct kernel *kernel = container_of(sys, struct kernel, sys);
     assert(size > 0);
-    return realloc(block, size);
+    size_t before = malloc_usable_size(block);
+    void *resized = realloc(block, size);
+    if (resized)
+        kernel->held_bytes -= before;
+    return counted(sys, resized);
 }
 
 static void kernel_release(struct sys *sys, void *block)
 {
-    (void)sys;
+    struct kernel *kernel = container_of(sys, struct kernel, sys);
+    kernel->held_bytes -= malloc_usable_size(block);
     free(block);
+}
+
+static size_t kernel_held_bytes(struct sys *sys)
+{
+    return container_of(sys, struct kernel, sys)->held_bytes;
 }
 
 /* --- clocks ------------------------------------------------------------------------------- */
@@ -476,6 +494,7 @@ static struct kernel the_kernel = {
     .sys.allocate = kernel_allocate,
     .sys.resize = kernel_resize,
     .sys.release = kernel_release,
+    .sys.held_bytes = kernel_held_bytes,
     .sys.monotonic_ns = kernel_monotonic_ns,
     .sys.realtime_ns = kernel_realtime_ns,
     .sys.poll_open = kernel_poll_open,

@@ -79,6 +79,7 @@ struct sys {
     void *(*allocate)(struct sys *sys, size_t size);
     void *(*resize)(struct sys *sys, void *block, size_t size);
     void (*release)(struct sys *sys, void *block); /* NULL is fine */
+    size_t (*held_bytes)(struct sys *sys); /* in all blocks that were not released */
 
     /* Clocks: the one that only goes forward, and the wall's (since 1970, UTC). */
     int64_t (*monotonic_ns)(struct sys *sys);

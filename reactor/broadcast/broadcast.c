@@ -277,6 +277,37 @@ void broadcast_trim(struct broadcast *broadcast)
         wait_list_wake_all(&broadcast->fanout->space);
 }
 
+/* Where the oldest chunks end of which the rest is at most `keep_bytes`, but not above `needed`. */
+static uint64_t end_of_surplus(const struct chunklog *log, size_t keep_bytes, uint64_t needed)
+{
+    uint64_t end = log->first;
+    size_t bytes = log->bytes;
+    for (const struct list *node = log->chunks.next; node != &log->chunks; node = node->next) {
+        const struct chunk *chunk = container_of(node, const struct chunk, node);
+        if (bytes <= keep_bytes || chunk->end_line > needed)
+            break;
+        bytes -= chunk->used;
+        end = chunk->end_line;
+    }
+    return end;
+}
+
+void broadcast_shrink(struct broadcast *broadcast, size_t keep_bytes)
+{
+    uint64_t needed = broadcast->log.end;
+    for (uint32_t i = 0; i < broadcast->count; i++) {
+        const struct subscriber *member = broadcast->members[i];
+        if (!member->outbox->blocked && member->cursor < needed)
+            needed = member->cursor;
+    }
+    uint64_t end = end_of_surplus(&broadcast->log, keep_bytes, needed);
+    for (uint32_t i = 0; i < broadcast->count; i++)
+        if (broadcast->members[i]->cursor < end)
+            step_over(broadcast->members[i], end);
+    chunklog_drop_below(&broadcast->log, end);
+    broadcast_trim_soon(broadcast); /* those who wait for space are woken there */
+}
+
 void broadcast_check(const struct broadcast *broadcast)
 {
     chunklog_check(&broadcast->log);

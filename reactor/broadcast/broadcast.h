@@ -183,6 +183,11 @@ static inline uint64_t broadcast_stretch_end(const struct subscriber *subscriber
  * those who wait for space. */
 void broadcast_trim(struct broadcast *broadcast);
 
+/* Drops the oldest chunks until `keep_bytes` are left at most, though the backlog has room: blocked
+ * members step over them. Stops at a line that a member needs which is not blocked. For a program
+ * that runs out of memory; not to be called from the fanout's rules. */
+void broadcast_shrink(struct broadcast *broadcast, size_t keep_bytes);
+
 /* Asserts the invariants; for tests. */
 void broadcast_check(const struct broadcast *broadcast);
 

@@ -110,6 +110,11 @@ static void door_release(struct sys *sys, void *pointer)
 
 /* --- clocks ------------------------------------------------------------------------------- */
 
+static size_t door_held_bytes(struct sys *sys)
+{
+    return sim_live_bytes(sim_of(sys));
+}
+
 static int64_t door_monotonic_ns(struct sys *sys)
 {
     return sim_of(sys)->now_ns;
@@ -274,6 +279,7 @@ static void install(struct sys *sys)
     sys->allocate = door_allocate;
     sys->resize = door_resize;
     sys->release = door_release;
+    sys->held_bytes = door_held_bytes;
     sys->monotonic_ns = door_monotonic_ns;
     sys->realtime_ns = door_realtime_ns;
     sys->signals_open = door_signals_open;
