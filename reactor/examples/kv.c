@@ -190,7 +190,7 @@ int main(void)
         list_init(&buckets[i]);
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     if (service_open(&kv, &fanout, "127.0.0.1", 0) < 0)
         return 1;
     sys_address_format(&kv.listener.address, address);

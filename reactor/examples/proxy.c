@@ -137,7 +137,7 @@ int main(int argc, char **argv)
                                      servers, CONNECT_ADDRESSES_MAX);
     if (server_count < 0)
         return fail(argv[2], server_count);
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     rc = service_open(&proxy, &fanout, "127.0.0.1", (uint16_t)strtoul(argv[1], NULL, 10));
     if (rc < 0)
         return fail(argv[1], rc);

@@ -115,12 +115,12 @@ int main(int argc, char **argv)
     next_port = first;
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
-    stream_fanout_init(&fanout, &loop, NULL);
+    fanout_init(&fanout, &loop, NULL);
     int rc = loop_run(&loop, &scan.task, "scan", scan_step);
     if (rc < 0)
         fprintf(stderr, "scan: %s: %s\n", host, strerror(-rc));
     print_open(first);
-    stream_fanout_release(&fanout);
+    fanout_release(&fanout);
     loop_release(&loop);
     return rc < 0;
 }
