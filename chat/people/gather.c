@@ -114,11 +114,6 @@ bool gather_has_departures(const struct gather *gather)
     return gather->departures && gather->departures->reasons > 0;
 }
 
-bool gather_empty(const struct gather *gather)
-{
-    return gather->arrived == 0 && !gather_has_departures(gather);
-}
-
 /* Composing. */
 
 struct line {

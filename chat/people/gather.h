@@ -48,9 +48,6 @@ void gather_cancel(struct gather *gather, uint32_t place);
  * memory: the caller tells at once or not at all. */
 bool gather_departure(struct gather *gather, const char *name, struct sys *sys, const char *reason);
 
-/* True where there is nothing to announce. */
-bool gather_empty(const struct gather *gather);
-
 /* True where somebody has left. */
 bool gather_has_departures(const struct gather *gather);
 

@@ -181,21 +181,6 @@ void units_format_duration(int64_t duration_ns, char text[static UNITS_DURATION_
                  rest_ns / unit[1].factor, unit[1].name);
 }
 
-void units_format_size(size_t size_bytes, char text[static UNITS_SIZE_TEXT])
-{
-    static const struct unit units[] = {
-        {"G", UINT64_C(1) << 30},
-        {"M", UINT64_C(1) << 20},
-        {"K", UINT64_C(1) << 10},
-        {"", 1},
-    };
-    const struct unit *unit = units;
-
-    while (unit->factor > 1 && (size_bytes < unit->factor || size_bytes % unit->factor))
-        unit++;
-    snprintf(text, UNITS_SIZE_TEXT, "%" PRIu64 "%s", size_bytes / unit->factor, unit->name);
-}
-
 struct date {
     unsigned int year;
     unsigned int month;

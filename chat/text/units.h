@@ -54,15 +54,11 @@ int units_parse_rate(const char *text, size_t length, struct pace_limit *limit);
 
 /* Room for whatever the functions below write, with its end. */
 #define UNITS_DURATION_TEXT 32
-#define UNITS_SIZE_TEXT 24
 #define UNITS_UTC_TEXT 20
 
 /* Writes a duration in its one or two largest units, rounded down: `850 us`, `250 ms`, `3 s`,
  * `2 min`, `1 h 5 min`, `3 d 4 h`. A negative one, or one under a microsecond, is `0 s`. */
 void units_format_duration(int64_t duration_ns, char text[static UNITS_DURATION_TEXT]);
-
-/* Writes a size as units_parse_size reads it: `1M`, `64K`, `1500`. */
-void units_format_size(size_t size_bytes, char text[static UNITS_SIZE_TEXT]);
 
 /* Writes an instant of the wall clock, also before 1970, as `YYYY-MM-DD hh:mm:ss` in UTC. */
 void units_format_utc(int64_t realtime_ns, char text[static UNITS_UTC_TEXT]);

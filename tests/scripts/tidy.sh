@@ -86,7 +86,8 @@ finds reactor/base/list.c 1 'has a tab' '\tint x;\n'
 finds reactor/base/list.c 2 'ends in blanks' 'int x;\nint y; \n'
 finds reactor/base/list.c 2 'without a newline' 'int x;\nint y;'
 finds reactor/base/list.c 601 'split the file' "$(repeated 600 'int x;\n')int y;\n"
-finds reactor/base/list.c 74 '71 lines' "int f(void)\n{\n$(repeated 71 'x();\n')}\n"
+finds reactor/base/list.c 74 '71 lines' "int main(void)\n{\n$(repeated 71 ' x();\n')}\n"
+finds reactor/base/list.c 1 'f() has no caller but tests' 'int f(void)\n{\n    return 0;\n}\n'
 finds reactor/base/list.h 1 'no comment' '#ifndef REACTOR_BASE_LIST_H\n'
 finds reactor/base/list.h 2 'guard' '/* list: a ring. */\n#ifndef LIST_H\n'
 finds reactor/base/list.c 1 'typedef' 'typedef struct list list;\n'
@@ -110,7 +111,9 @@ accepts reactor/sim/sim_poll.c 'a private header of the folder' \
 accepts reactor/base/list.h 'a header as it should be' \
     '/* list: a ring. */\n#ifndef REACTOR_BASE_LIST_H\n#define REACTOR_BASE_LIST_H\n#endif\n'
 accepts reactor/base/list.c '70 lines, 100 columns' \
-    "%0100d\nint f(void)\n{\n$(repeated 70 'x();\n')}\n"
+    "%0100d\nint main(void)\n{\n$(repeated 70 ' x();\n')}\n"
+accepts reactor/base/list.c 'functions with a caller and checks for tests' \
+    'int f(void)\n{\n    return f();\n}\nint list_check(void)\n{\n    return 0;\n}\n'
 accepts reactor/base/list.c '600 lines' "$(repeated 600 'int x;\n')"
 accepts reactor/base/list.c 'code points, not bytes' "/* $(repeated 90 'é') */\n"
 accepts reactor/task/task.h 'six macros' "$(task_macros 6)"

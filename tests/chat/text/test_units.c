@@ -216,31 +216,6 @@ Test(units, durations_are_shown_in_their_two_largest_units)
     }
 }
 
-Test(units, a_written_size_reads_as_itself)
-{
-    static const struct {
-        size_t size;
-        const char *text;
-    } sizes[] = {{0, "0"},        {1, "1"},           {1023, "1023"},
-                 {1024, "1K"},    {1536, "1536"},     {65536, "64K"},
-                 {1048576, "1M"}, {1572864, "1536K"}, {(size_t)1 << 40, "1024G"}};
-    char text[UNITS_SIZE_TEXT];
-    size_t size;
-
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        units_format_size(sizes[i].size, text);
-        cr_assert_str_eq(text, sizes[i].text);
-    }
-    for (size_t i = 0; i < 64 * 64; i++) {
-        size_t expected = ((size_t)1 << i / 64) + ((size_t)1 << i % 64);
-        units_format_size(expected, text);
-        if (expected == SIZE_MAX)
-            continue;
-        cr_assert_eq(parse_size(text, &size), 0, "%s", text);
-        cr_assert_eq(size, expected, "%s", text);
-    }
-}
-
 /* What the C library makes of the same instant. */
 static void format_by_library(int64_t realtime_ns, char text[UNITS_UTC_TEXT])
 {
