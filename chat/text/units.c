@@ -104,6 +104,8 @@ int units_parse_size(const char *text, size_t length, const struct units_range *
 
     if (rc == 0)
         rc = check_range(range, value);
+    if (rc == 0 && (size_t)value != value)
+        rc = -ERANGE; /* more than a machine of 32 bits can address */
     if (rc == 0)
         *size_bytes = (size_t)value;
     return rc;
