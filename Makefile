@@ -19,8 +19,10 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
             $(if $(CLANG),-Wconditional-uninitialized,-Wjump-misses-init) $(WERROR)
 # NDEBUG is defined nowhere: asserts state invariants, are cheap, and stay on in the release build.
 # What the tests run is therefore what is shipped.
+# WIDE: sizes of files and times have 64 bits on 32-bit machines too.
+WIDE    := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 # Two pointers of a list, stored as one vector, cost more than they save.
-COMPILE = $(CC) -std=gnu11 -fno-tree-slp-vectorize $(WARNINGS) -I. $(CPPFLAGS) $(CFLAGS)
+COMPILE = $(CC) -std=gnu11 $(WIDE) -fno-tree-slp-vectorize $(WARNINGS) -I. $(CPPFLAGS) $(CFLAGS)
 
 sources   = $(sort $(wildcard $1))
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $2,$(call sources,$1)))
@@ -31,6 +33,7 @@ LOAD     := $(call objects,tools/chatload/*.c,tools/chatload/main.c)
 HELPERS  := $(call objects,tests/support/*.c)
 TESTS    := $(call programs,tests/*/test_*.c tests/*/*/test_*.c)
 FUZZERS  := $(call programs,tests/fuzz/fuzz_*.c)
+REPLAYS  := $(FUZZERS:%=%.replay)
 EXAMPLES := $(call programs,reactor/examples/*.c,%/http.c %/site.c)
 MEASURES := $(call programs,tools/bench/*.c,%/relay.c)
 SCRIPTS  := $(wildcard tests/scripts/*.sh)
@@ -75,6 +78,24 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
 run-fuzzers: $(FUZZERS)
 	printf '%s\n' $(FUZZERS) | xargs -P "$$(nproc)" -I '{}' tests/scripts/fuzz '{}' $(FUZZ_SECONDS)
 
+# Criterion is this machine's alone, and so are the tests: they talk to a server that is not. The
+# parsers replay what fuzzing found. With musl it is the chatd of `make static`.
+PORT_static := CC=musl-gcc LDFLAGS=-static
+PORT_musl   := $(PORT_static)
+PORT_m32     = CC='$(CC) -m32'
+PORT_SCRIPTS_musl := tests/scripts/port/chroot.sh
+PORT_TESTS  := $(filter $(addprefix $(BUILD)/tests/wire/test_,start talk_lines telnet_wire limits \
+                                    unix_sockets),$(TESTS))
+musl m32: $(PORT_TESTS) ## test a chatd built with musl, or for 32 bits
+	$(MAKE) port $(PORT_$@) BUILD=$(BUILD)/$@
+	BUILD='$(BUILD)' PORT='$(abspath $(BUILD)/$@)' CHATD=tests/scripts/port/chatd \
+		tests/scripts/run $(BUILD)/$@/results tests/scripts/port/replay.sh \
+		$(PORT_SCRIPTS_$@) $(PORT_TESTS)
+port: $(CHATD) $(BUILD)/chatload $(REPLAYS)
+
+static: ## build/static/chatd, one file that runs in an empty folder with chroot; needs musl-gcc
+	$(MAKE) $(PORT_static) BUILD=$(BUILD)/static $(BUILD)/static/chatd
+
 examples: $(EXAMPLES) ## the small programs of reactor/examples
 
 lint: ## format, house rules, cppcheck, clang-tidy
@@ -117,7 +138,10 @@ $(TESTS): LDLIBS += -lcriterion
 $(BUILD)/chatload $(TESTS): LDLIBS += -lm
 # The fuzzer's own main().
 $(FUZZERS): LDFLAGS += -fsanitize=fuzzer
-$(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS): $(LIBCHAT) $(LIBRARY)
+# And a main() that needs no fuzzer.
+$(REPLAYS): %.replay: %.o $(BUILD)/tests/fuzz/replay.o
+$(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS) $(REPLAYS): \
+		$(LIBCHAT) $(LIBRARY)
 	echo "  LINK $@"
 	$(COMPILE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call linked,$^) $(LDLIBS)
 
@@ -143,8 +167,8 @@ $(BUILD)/flags: FORCE
 
 -include $(wildcard $(addprefix $(BUILD)/,*/*.d */*/*.d */*/*/*.d))
 
-.PHONY: all run setup setup-lint test run-tests asan fuzz run-fuzzers examples lint format tidy \
-        bench install clean help FORCE
+.PHONY: all run setup setup-lint test run-tests asan fuzz run-fuzzers musl m32 port static \
+        examples lint format tidy bench install clean help FORCE
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 # Objects of programs are intermediate files to make, which would remove them.

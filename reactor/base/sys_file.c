@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/aio_abi.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -13,6 +12,31 @@
 #include <unistd.h>
 
 #include "reactor/base/sys_internal.h"
+
+/* musl-gcc sees no headers of the kernel: then the little that is needed of them stands here. */
+#if __has_include(<linux/aio_abi.h>)
+#include <linux/aio_abi.h>
+#else
+typedef unsigned long aio_context_t;
+enum { IOCB_CMD_FDSYNC = 3, IOCB_FLAG_RESFD = 1 };
+
+struct io_event {
+    uint64_t data, obj;
+    int64_t res, res2;
+};
+
+struct iocb {
+    uint64_t aio_data;
+    uint32_t aio_key_and_flags[2];
+    uint16_t aio_lio_opcode;
+    int16_t aio_reqprio;
+    uint32_t aio_fildes;
+    uint64_t aio_buf, aio_nbytes;
+    int64_t aio_offset;
+    uint64_t aio_reserved2;
+    uint32_t aio_flags, aio_resfd;
+};
+#endif
 
 /* Descriptors of sync_open at the same time: a journal has two files and a folder. */
 #define SYNCS_MAX 4
