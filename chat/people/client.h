@@ -55,8 +55,6 @@ struct client {
     struct client_extra *extra; /* NULL until there is any */
     const struct broadcast
         *held; /* the room its line waits for: room.h; NULL: none. Not followed */
-    uint64_t
-        confirming; /* 1 more than the number of the record that its /ping waits for; 0: none */
     struct answer *answer; /* long answers that wait for the reader: answer.h; NULL: none */
     int64_t heard_ns; /* when a byte last came from it */
     uint64_t origin; /* a number for its address: hosts.h; 0: a unix peer */
@@ -65,6 +63,7 @@ struct client {
     bool interrupted : 1; /* Ctrl-C came, and how to leave is still to be said */
     bool hinted_help : 1; /* was told that a bare `help` is speech, */
     bool hinted_quit : 1; /* and that a bare `quit` is */
+    bool confirming : 1; /* its /ping waits for the journal */
     bool bell : 1; /* rings when somebody writes to it or names it; it has `extra` */
     bool quiet : 1; /* is not shown joins, leaves and renames */
     char name[NAMES_NICK_MAX + 1];

@@ -15,10 +15,8 @@ static void command_help(const struct call *call);
  * twice. */
 static bool is_confirmed(struct client *client)
 {
-    const struct journal *journal = &client_chat(client)->journal;
-    if (!journal_is_open(journal))
-        return true;
-    client->confirming = client->confirming ? 0 : journal->added + 1;
+    if (journal_is_open(&client_chat(client)->journal))
+        client->confirming = !client->confirming;
     return !client->confirming;
 }
 

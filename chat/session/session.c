@@ -117,6 +117,8 @@ static void run_line(struct session *self, const struct input_line *line)
         return;
     }
     command_run(&self->client, clean, length);
+    if (self->client.confirming)
+        self->reading.confirmed_by = chat_of(self)->journal.added;
     if (self->client.held || self->client.confirming)
         keep_partial(self, line);
 }
@@ -132,10 +134,14 @@ static struct journal *journal_of(const struct session *self)
     return &chat_of(self)->journal;
 }
 
-/* The record that the /ping which is held back waits for. */
-static uint64_t confirmed_by(const struct session *self)
+/* Waits until the line that was held back may be carried out. A journal that fails is no reason to
+ * wait: the command says so. */
+static int wait_for_held(struct task *task, struct session *self)
 {
-    return self->client.confirming - 1;
+    if (!self->client.confirming)
+        return wait_for_room(task, self);
+    int rc = journal_confirm(task, journal_of(self), self->reading.confirmed_by);
+    return rc == -EIO ? 0 : rc;
 }
 
 /* Carries out the line that was held back. */
@@ -411,6 +417,15 @@ static int session_step(struct task *task)
     pace_begin(&self->reading.pace, &chat_of(self)->config->rate, task->loop->now_ns);
     enter(self);
     while (!self->client.end) {
+        /* A line waits for a room that is ahead of its readers, and a /ping for the journal. */
+        if (self->client.held || self->client.confirming) {
+            TASK_AWAIT(self->rc, wait_for_held(task, self));
+            judge_wait(self, false);
+            if (!self->client.end)
+                take_held(self);
+            continue;
+        }
+
         if (compose_answers(self)) {
             TASK_AWAIT(self->rc, task_sleep(task, SESSION_SEARCH_NS));
             judge_wait(self, false);
@@ -423,24 +438,6 @@ static int session_step(struct task *task)
         if (self->client.end || self->client.answer)
             continue;
 
-        /* A line waits for a room that is ahead of its readers, and what follows for the line. */
-        if (self->client.held) {
-            TASK_AWAIT(self->rc, wait_for_room(task, self));
-            judge_wait(self, false);
-            if (!self->client.end)
-                take_held(self);
-            continue;
-        }
-
-        /* A pong waits until what it confirms is in the journal; too much for that waits here. */
-        if (self->client.confirming) {
-            TASK_AWAIT(self->rc, journal_confirm(task, journal_of(self), confirmed_by(self)));
-            if (self->rc == -ECANCELED)
-                judge_wait(self, false);
-            else
-                take_held(self);
-            continue;
-        }
         if (journal_is_full(journal_of(self))) {
             TASK_AWAIT(self->rc, journal_wait_space(task, journal_of(self)));
             judge_wait(self, false);

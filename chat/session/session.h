@@ -23,7 +23,10 @@ struct session_reading {
     struct buffer partial; /* the beginning of a line whose end has not come; or a line held back */
     uint32_t turn; /* when it last had its share, and */
     uint32_t share_bytes; /* how much of that was used up */
-    struct cancel_scope idle;
+    union {
+        struct cancel_scope idle; /* open while it is waited for */
+        uint64_t confirmed_by; /* while its /ping is held back: the record that this waits for */
+    };
 };
 
 struct session {

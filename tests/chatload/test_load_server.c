@@ -59,7 +59,8 @@ Test(chatload_server, a_child_has_no_signal_blocked_or_ignored)
     int fd = spawn("cat /proc/self/status; echo done");
     await_output(fd, "done\n");
     cr_expect_eq(mask_named("\nSigBlk:"), 0);
-    cr_expect_eq(mask_named("\nSigIgn:"), 0);
+    /* Signals 32 and 33 are the C library's own, and it lets nobody change them. */
+    cr_expect_eq(mask_named("\nSigIgn:") & ~(UINT64_C(3) << 31), 0, "%s", output);
     await_end();
     cr_assert_eq(close(fd), 0);
 }

@@ -273,7 +273,7 @@ Test(plan, the_rest_of_a_cut_line_is_the_receivers_own)
     reader_take(&ann, 8);
     flush();
     cr_assert_eq(ann_lobby.cursor, 2, "behind the line that was cut, and at a line's start");
-    cr_assert_eq(ann.outbox.waiting_bytes[OUTBOX_REST], 5);
+    cr_assert_eq(ann.outbox.waiting_bytes[OUTBOX_REST], sizeof(struct outbox_entry) + 5);
     cr_assert_str_eq(planned(), "[cond\n]");
     reader_tell(&ann, "a\n");
     say(&lobby, &bob_lobby, "third\n");
