@@ -110,13 +110,29 @@ tidy: ## the mechanical part of the house rules: layers, lengths, names
 bench: all $(MEASURES) ## performance as ratios, side by side in one run
 	BUILD='$(BUILD)' tools/bench/bench
 
-install: all ## copy programs, library and headers below DESTDIR/PREFIX (/usr/local)
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib'
-	install $(CHATD) $(BUILD)/chatload '$(DESTDIR)$(PREFIX)/bin'
-	install -m 644 $(LIBRARY) '$(DESTDIR)$(PREFIX)/lib'
-	for header in $(PUBLIC); do \
-		install -D -m 644 "$$header" '$(DESTDIR)$(PREFIX)/include/'"$$header" || exit; \
-	done
+# Cflags: what the headers were compiled with, and the warnings that find what a task must not do.
+VERSION = $(shell sed -n 's/^\#define VERSION "\(.*\)"/\1/p' chat/server/main.c)
+define PKG_CONFIG
+prefix=$(PREFIX)
+Name: reactor
+Description: an event loop with tasks, for one thread
+Version: $(VERSION)
+Cflags: -I"$${prefix}/include" $(WIDE) $(filter-out $(WERROR),$(WARNINGS))
+Libs: -L"$${prefix}/lib" -lreactor
+endef
+export PKG_CONFIG
+
+install: all ## programs, library, headers, manuals, systemd unit below DESTDIR/PREFIX (/usr/local)
+	set -e; root='$(DESTDIR)$(PREFIX)'; copy() { install -D -m 644 "$$1" "$$root/$$2"; }; \
+	install -d "$$root/bin" "$$root/lib/pkgconfig" "$$root/lib/systemd/system"; \
+	install $(CHATD) $(BUILD)/chatload "$$root/bin"; \
+	copy $(LIBRARY) lib/libreactor.a; \
+	printf '%s\n' "$$PKG_CONFIG" >"$$root/lib/pkgconfig/reactor.pc"; \
+	for header in $(PUBLIC); do copy "$$header" "include/$$header"; done; \
+	for page in $(sort $(wildcard tools/man/*)); do \
+		copy "$$page" "share/man/man$${page##*.}/$${page##*/}"; \
+	done; \
+	sed 's#/usr/local#$(PREFIX)#' tools/chatd.service >"$$root/lib/systemd/system/chatd.service"
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
