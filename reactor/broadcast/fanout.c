@@ -50,7 +50,7 @@ static void serve_next(struct fanout *fanout, struct broadcast *broadcast, struc
     struct subscriber *member = broadcast->members[broadcast->position++];
     broadcast->left--;
     slice->looks++;
-    if (!broadcast_settle(member) || member->outbox->blocked)
+    if (!broadcast_settle_fast(member) || member->outbox->blocked)
         return;
     slice->sends++;
     fanout->transmit(member->outbox);

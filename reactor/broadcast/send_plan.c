@@ -24,7 +24,7 @@ bool send_plan_owed(struct outbox *outbox)
         return false;
     bool owed = buffer_length(&outbox->queue) > 0;
     for (struct subscriber *at = outbox->subscribers; at; at = at->next)
-        if (broadcast_settle(at))
+        if (broadcast_settle_fast(at))
             owed = true;
     return owed;
 }
@@ -57,7 +57,7 @@ static struct choice choose(const struct outbox *outbox, size_t offset)
     if (outbox_entry_at(outbox, offset, &entry))
         offer(&choice, place_of_entry(entry.sequence), NULL);
     for (struct subscriber *at = outbox->subscribers; at; at = at->next)
-        if (broadcast_settle(at))
+        if (broadcast_settle_fast(at))
             offer(&choice, place_of_line(broadcast_next_sequence(at)), at);
     return choice;
 }
@@ -116,7 +116,7 @@ static bool add_from_log(struct send_plan *plan, struct fanout *fanout, const st
         add_gap(plan, fanout, subscriber);
     else
         return false; /* one text about a gap fits in a plan */
-    plan->whole = choice->until == PLACE_NONE && !broadcast_settle(subscriber);
+    plan->whole = choice->until == PLACE_NONE && !broadcast_settle_fast(subscriber);
     return !plan->whole;
 }
 

@@ -118,7 +118,16 @@ static bool transmit_once(struct stream *stream)
     return plan.count > 0 && account(stream, &plan, send_plan(stream, &plan));
 }
 
-/* A piece of which not all went is the first of what would have been planned. */
+/* Sends until the socket takes no more or nothing is owed. */
+static void transmit_planned(struct stream *stream)
+{
+    while (!stream->outbox.blocked && transmit_once(stream))
+        continue;
+    broadcast_finish_ended(&stream->outbox);
+    buffer_trim(&stream->outbox.queue, stream_sys(stream));
+}
+
+/* Accounts for a piece of which `sent` bytes went: a plan would begin with it. */
 static void account_short(struct stream *stream, ssize_t sent)
 {
     struct send_plan plan;
@@ -126,8 +135,8 @@ static void account_short(struct stream *stream, ssize_t sent)
     (void)account(stream, &plan, sent); /* the next plan shows whether there is more to send */
 }
 
-/* The short way, a third of the instructions: sends what lies in one piece. Returns whether that is
- * all there was to do. */
+/* The fast path, without a plan: sends what lies in one piece. Returns whether that was all there
+ * was to do; if not, transmit_planned does the rest. */
 static bool transmit_piece(struct stream *stream)
 {
     struct sys *sys = stream_sys(stream);
@@ -145,16 +154,12 @@ static bool transmit_piece(struct stream *stream)
     return only->end == SUBSCRIBER_OPEN;
 }
 
-/* Wakes those who wait for the outbox only: a reader that is parked has nothing to do with it. */
+/* Wakes only tasks that wait for the outbox: one that waits for input has nothing to do with it. */
 static void transmit(struct outbox *outbox)
 {
     struct stream *stream = container_of(outbox, struct stream, outbox);
-    if (!transmit_piece(stream)) {
-        while (!outbox->blocked && transmit_once(stream))
-            continue;
-        broadcast_finish_ended(outbox);
-        buffer_trim(&outbox->queue, stream_sys(stream));
-    }
+    if (!transmit_piece(stream))
+        transmit_planned(stream);
     if (stream->flags & STREAM_DRAINING) {
         stream->flags &= (uint8_t)~STREAM_DRAINING;
         wait_list_wake_all(&stream->waiting);
