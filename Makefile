@@ -21,7 +21,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 # What the tests run is therefore what is shipped.
 # WIDE: sizes of files and times have 64 bits on 32-bit machines too.
 WIDE    := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
-# Two pointers of a list, stored as one vector, cost more than they save.
+# -fno-tree-slp-vectorize: gcc would store the two pointers of a list node as one vector. That costs
+# 3 to 6 % more instructions for task switches, queues, turns and timers (callgrind, gcc 12).
 COMPILE = $(CC) -std=gnu11 $(WIDE) -fno-tree-slp-vectorize $(WARNINGS) -I. $(CPPFLAGS) $(CFLAGS)
 
 sources   = $(sort $(wildcard $1))
