@@ -113,6 +113,19 @@ static bool check_fits(const void *target, char accepted[static OPTIONS_ACCEPTED
     return !config->check || config->journal;
 }
 
+/* What fits into a socket's address, unix(7). */
+#define SOCKET_PATH_MAX 107
+
+static const char *read_admin(const struct option *option, void *target, const char *value)
+{
+    struct config *config = target;
+
+    if (!*value || strlen(value) > SOCKET_PATH_MAX)
+        return option->accepted;
+    config->admin = value;
+    return NULL;
+}
+
 static const char *read_log_level(const struct option *option, void *target, const char *value)
 {
     struct config *config = target;
@@ -272,6 +285,11 @@ static const struct option rows[] = {
      .read = options_read_flag,
      FIELD(check),
      .fits = check_fits},
+    {.name = "admin",
+     .argument = "PATH",
+     .help = "unix socket for the operator",
+     .accepted = "the path of a socket, up to 107 bytes",
+     .read = read_admin},
     {.name = "grace",
      .argument = "DUR",
      .fallback = "5s",

@@ -62,6 +62,7 @@ struct config {
     bool memory_was_given;
     const char *journal; /* a file; NULL: none */
     enum config_journal_sync journal_sync;
+    const char *admin; /* the path of the operator's socket; NULL: none */
     bool check; /* verify the journal instead of serving */
     int64_t grace_ns; /* 0: what is left is cut at once */
     bool debug;

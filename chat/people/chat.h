@@ -42,6 +42,14 @@ struct room_walk {
     uint64_t line; /* of that room: the next to be put; 0: none was yet */
 };
 
+/* What happened since the start. */
+struct chat_counts {
+    uint64_t accepted; /* newcomers who were let in */
+    uint64_t refused; /* newcomers who were turned away */
+    uint64_t lines; /* of input, carried out or refused */
+    uint64_t bytes; /* of input */
+};
+
 struct chat {
     struct loop *loop;
     const struct config *config;
@@ -59,6 +67,7 @@ struct chat {
     struct room *lobby;
     struct journal journal; /* not open: nothing is kept */
     struct room_walk walk;
+    struct chat_counts counts;
     uint64_t last_tag; /* the author tag given last; 0 is nobody's, none is used twice */
     size_t base_bytes; /* held when the server began: memory.h */
     uint64_t memory_turn; /* in which the limit was exceeded last */

@@ -40,7 +40,7 @@ static void give_back_guest(struct chat *chat, const char *name)
 
 int client_open(struct client *client, struct chat *chat, int fd)
 {
-    *client = (struct client){.heard_ns = chat->loop->now_ns};
+    *client = (struct client){.came_ns = chat->loop->now_ns, .heard_ns = chat->loop->now_ns};
     int rc = tags_reserve(&chat->tags);
     if (rc < 0)
         return rc;
@@ -217,6 +217,26 @@ int client_invite(struct client *client, const char *from, const char *room, con
     return put_message(client, snprintf(chat->output, chat->output_size,
                                         "* %s invites you: /join %s%s%s\r\n", from, room,
                                         key[0] ? " " : "", key));
+}
+
+int client_announce(struct client *client, const char *text)
+{
+    struct chat *chat = client_chat(client);
+    return put_message(
+        client, snprintf(chat->output, chat->output_size, "* the operator says: %s\r\n", text));
+}
+
+void client_format_address(const struct client *client, char text[static CLIENT_ADDRESS_TEXT])
+{
+    char address[NET_TEXT] = "unix";
+    if (client->from.bits > 0)
+        net_format(&client->from, address);
+    if (client->from.bits == 0)
+        (void)snprintf(text, CLIENT_ADDRESS_TEXT, "%s", address);
+    else if (strchr(address, ':'))
+        (void)snprintf(text, CLIENT_ADDRESS_TEXT, "[%s]:%u", address, client->port);
+    else
+        (void)snprintf(text, CLIENT_ADDRESS_TEXT, "%s:%u", address, client->port);
 }
 
 /* Parentheses become brackets: a parting word cannot close the ones that it stands in. */

@@ -11,6 +11,7 @@
 #define CHAT_PEOPLE_CLIENT_H
 
 #include "chat/people/chat.h"
+#include "chat/people/net.h"
 
 struct answer;
 struct ignored;
@@ -23,6 +24,7 @@ enum client_end {
     CLIENT_LOST, /* its connection broke */
     CLIENT_IDLE, /* silent for too long */
     CLIENT_TOO_SLOW, /* fell behind its backlog, where the policy is to disconnect */
+    CLIENT_KICKED, /* the operator ended its connection */
     CLIENT_REPLACED, /* its name was taken with the key by another connection */
     CLIENT_SHUTDOWN /* the server ends */
 };
@@ -56,8 +58,11 @@ struct client {
     const struct broadcast
         *held; /* the room its line waits for: room.h; NULL: none. Not followed */
     struct answer *answer; /* long answers that wait for the reader: answer.h; NULL: none */
+    int64_t came_ns; /* when it was let in */
     int64_t heard_ns; /* when a byte last came from it */
     uint64_t origin; /* a number for its address: hosts.h; 0: a unix peer */
+    struct net from; /* its address; all 0: a unix peer */
+    uint16_t port; /* likewise */
     uint8_t memberships; /* rooms it is in */
     uint8_t end; /* enum client_end */
     bool interrupted : 1; /* Ctrl-C came, and how to leave is still to be said */
@@ -158,6 +163,15 @@ int client_message(struct client *client, const char *from, const char *text, si
 /* `* FROM invites you: /join ROOM KEY`: counted as a private message. Returns as client_message
  * does. */
 int client_invite(struct client *client, const char *from, const char *room, const char *key);
+
+/* `* the operator says: TEXT`: counted as a private message. Returns as client_message does. */
+int client_announce(struct client *client, const char *text);
+
+/* Room for an address with its port. */
+#define CLIENT_ADDRESS_TEXT (NET_TEXT + 8)
+
+/* Writes where it came from: `192.0.2.1:5000`, `[2001:db8::1]:5000`, `unix`. */
+void client_format_address(const struct client *client, char text[static CLIENT_ADDRESS_TEXT]);
 
 /* Sets the reason that is shown when it goes: `quit: TEXT`. Without memory it goes without one. */
 void client_set_parting(struct client *client, const char *text, size_t length);

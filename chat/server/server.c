@@ -19,6 +19,8 @@
 
 void server_tell_full(struct listener *listener, int fd)
 {
+    struct chat_listener *door = container_of(listener, struct chat_listener, listener);
+    door->server->chat.counts.refused++;
     farewell_brief(listener->loop->sys, fd, FULL);
 }
 
@@ -74,8 +76,7 @@ static void refuse_briefly(const struct chat_listener *door)
 static void let_in(struct chat_listener *door)
 {
     struct server *server = door->server;
-    int rc = session_start(&server->sessions, door->fd, door->host,
-                           hosts_origin(&server->sessions.hosts, &door->peer));
+    int rc = session_start(&server->sessions, door->fd, door->host, &door->peer);
     if (rc == 0)
         log_newcomer(door, "came in", "");
     else
@@ -87,6 +88,7 @@ static void admit(struct chat_listener *door)
 {
     struct server *server = door->server;
     if (door->fd >= server->client_fd_limit) {
+        server->chat.counts.refused++;
         refuse_briefly(door);
         return;
     }
@@ -95,6 +97,7 @@ static void admit(struct chat_listener *door)
         let_in(door);
         return;
     }
+    server->chat.counts.refused++;
     log_newcomer(door, "was turned away: ", reason);
     farewell_start(&server->farewells, door->fd, &door->peer, reason);
 }
@@ -129,6 +132,7 @@ static void retry_listeners(struct sessions *sessions)
     struct server *server = container_of(sessions, struct server, sessions);
     for (size_t i = 0; i < server->listener_count; i++)
         listener_retry(&server->doors[i].listener);
+    operators_retry(&server->operators);
 }
 
 /* Signals. */
@@ -197,6 +201,19 @@ static void end_or_cut(struct server *server, int number)
     cut(server);
 }
 
+/* The operator asks for a graceful end. */
+static void shut_down(struct operators *operators, int64_t grace_ns)
+{
+    struct server *server = container_of(operators, struct server, operators);
+    if (server->ending.set)
+        return; /* a signal was faster */
+    if (grace_ns >= 0)
+        server->grace_ns = grace_ns;
+    log_write(server->chat.log, LOG_LEVEL_INFO, "the operator asked for it: shutting down");
+    server->chat.closing = true;
+    event_set(&server->ending);
+}
+
 /* A terminal that is closed sends HUP to those who were started on it, and means the end. After
  * that, /dev/tty leads nowhere: ENXIO, tty(4). */
 static int look_for_terminal(struct sys *sys)
@@ -258,6 +275,11 @@ static void open_groups(struct server *server)
                    &server->sessions.hosts);
     task_group_open(&server->journal_group, &server->task, "journal", GROUP_CONTAIN);
     journal_start(&server->chat.journal, &server->journal_group, &server->chat.walk.source);
+    server->operators.chat = &server->chat;
+    server->operators.sessions = &server->sessions;
+    server->operators.root = &server->root;
+    server->operators.shut_down = shut_down;
+    operators_open(&server->operators, &server->task);
     task_group_open(&server->listeners_group, &server->task, "doors", GROUP_CONTAIN);
     server->listeners_group.on_end = chat_listener_ended;
     for (size_t i = 0; i < server->listener_count; i++) {
@@ -272,7 +294,7 @@ static void open_groups(struct server *server)
 static void begin_grace(struct server *server)
 {
     const struct chat *chat = &server->chat;
-    int64_t grace_ns = chat->config->grace_ns;
+    int64_t grace_ns = server->grace_ns;
     if (grace_ns < GRACE_LEAST_NS)
         grace_ns = GRACE_LEAST_NS;
     server->grace_turn = chat->loop->turn;
@@ -302,11 +324,13 @@ static int server_step(struct task *task)
     /* First phase: nobody comes in, and everybody is sent what is owed. */
     task_group_cancel(&self->listeners_group, task->loop->now_ns);
     begin_grace(self);
+    task_group_cancel(&self->operators.group, time_after(task->loop->now_ns, GRACE_LEAST_NS));
     TASK_AWAIT(self->rc, task_group_join(task, &self->listeners_group));
 
     /* Second phase: the end of the grace, or a second signal, cuts what is left. */
     TASK_AWAIT(self->rc, task_group_join(task, &self->sessions.group));
     TASK_AWAIT(self->rc, task_group_join(task, &self->farewells.group));
+    TASK_AWAIT(self->rc, task_group_join(task, &self->operators.group));
     loop_stop(task->loop, &self->grace);
     server_end_dump(self);
 

@@ -8,12 +8,14 @@
  * is named in the log and cut.
  *
  *      server ─┬─ [doors]      a task per listener, accepting
+ *              ├─ [operators]  a task that accepts, and one per operator
  *              ├─ [sessions]   a task per client
  *              └─ [farewells]  a task per newcomer that is turned away
  */
 #ifndef CHAT_SERVER_SERVER_H
 #define CHAT_SERVER_SERVER_H
 
+#include "chat/operator/operator.h"
 #include "chat/people/chat.h"
 #include "chat/session/farewell.h"
 #include "chat/session/session.h"
@@ -73,10 +75,12 @@ struct server {
     struct chat chat;
     struct sessions sessions;
     struct farewells farewells;
+    struct operators operators;
     struct task_group listeners_group;
     struct signals signals;
     struct event ending; /* a signal has asked for the end */
     uint64_t grace_turn; /* in which the grace began; 0: it hasn't */
+    int64_t grace_ns; /* how long it lasts */
     struct timer grace; /* to its end */
     struct server_dump dump;
     int descriptor_limit;

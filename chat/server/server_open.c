@@ -182,6 +182,7 @@ struct start {
     struct problem *problem;
     struct task_group group;
     struct part listeners[CONFIG_LISTENERS_MAX];
+    struct part admin;
     struct part motd;
     struct part journal;
 };
@@ -201,6 +202,13 @@ static int journal_step(struct task *task)
     if (rc == 0)
         room_journal_restored(chat);
     return rc;
+}
+
+static int admin_step(struct task *task)
+{
+    struct part *const self = container_of(task, struct part, task);
+    struct server *server = self->server;
+    return operators_listen(&server->operators, &server->chat, server->chat.config->admin);
 }
 
 static const char *journal_cause(int error)
@@ -250,6 +258,12 @@ static void spawn_parts(struct start *start)
         start->journal.cause = journal_cause;
         (void)task_group_spawn(&start->group, &start->journal.task, config->journal, journal_step);
     }
+    if (config->admin) {
+        start->admin.server = start->server;
+        start->admin.option = "--admin";
+        start->admin.cause = server_listen_cause;
+        (void)task_group_spawn(&start->group, &start->admin.task, config->admin, admin_step);
+    }
 }
 
 static void name_failures(struct start *start)
@@ -288,6 +302,7 @@ int server_open(struct server *server, struct loop *loop, const struct config *c
                 struct log *log, struct problem *problem)
 {
     *server = (struct server){.chat = {.loop = loop, .config = config, .log = log}};
+    server->grace_ns = config->grace_ns;
     event_init(&server->ending);
     problem->text[0] = '\0';
     int rc = count_descriptors(server, problem);
@@ -314,6 +329,7 @@ int server_open(struct server *server, struct loop *loop, const struct config *c
     signals_close(&server->signals);
 
 close_all:
+    operators_close(&server->operators);
     server_close_listeners(server, 0);
     close_chat(server);
     return rc;
@@ -322,6 +338,7 @@ close_all:
 void server_close(struct server *server)
 {
     signals_close(&server->signals);
+    operators_close(&server->operators);
     server_close_listeners(server, 0);
     close_chat(server);
 }

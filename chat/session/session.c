@@ -236,10 +236,12 @@ static bool take_event(struct session *self)
     enum input_event event = input_pull(&reading->input, &line, &raw);
     stream_consume(stream, size - raw.size);
     use_share(self, size - raw.size);
+    chat_of(self)->counts.bytes += size - raw.size;
     if (event != INPUT_LINE && event != INPUT_FOREIGN && line.length > 0)
         keep_partial(self, &line);
     if (event == INPUT_MORE)
         return false;
+    chat_of(self)->counts.lines += event == INPUT_LINE;
     pace_charge(&reading->pace, &chat_of(self)->config->rate, self->task.loop->now_ns, 1);
     carry_out(self, event, &line);
     return true;
@@ -353,6 +355,9 @@ static const char *reason_of(const struct session *self)
         return "too slow";
     case CLIENT_REPLACED:
         return "replaced";
+    case CLIENT_KICKED:
+        return self->client.extra && self->client.extra->parting ? self->client.extra->parting
+                                                                 : "kicked";
     default:
         return self->client.extra ? self->client.extra->parting : NULL;
     }
@@ -498,7 +503,8 @@ void sessions_open(struct sessions *sessions, struct task *owner, struct chat *c
     peer_check_open(&sessions->check, &sessions->group, stream_of_session);
 }
 
-int session_start(struct sessions *sessions, int fd, struct host *host, uint64_t origin)
+int session_start(struct sessions *sessions, int fd, struct host *host,
+                  const struct sys_address *peer)
 {
     struct sys *sys = sessions->chat->loop->sys;
     int rc = -ENOMEM;
@@ -509,11 +515,14 @@ int session_start(struct sessions *sessions, int fd, struct host *host, uint64_t
     rc = client_open(&self->client, sessions->chat, fd);
     if (rc < 0)
         goto free_session;
-    self->client.origin = origin;
+    self->client.origin = hosts_origin(&sessions->hosts, peer);
+    if (net_of_address(peer, &self->client.from))
+        self->client.port = sys_address_port(peer);
     rc = task_group_spawn(&sessions->group, &self->task, self->client.name, session_step);
     if (rc < 0)
         goto release_client;
     sessions->open++;
+    sessions->chat->counts.accepted++;
     sessions->chat->connections++;
     return 0;
 
@@ -538,6 +547,24 @@ void session_fell_behind(struct subscriber *subscriber)
         return;
     self->client.end = CLIENT_TOO_SLOW;
     task_cancel(&self->task, TIME_NEVER); /* what it was sent may still arrive */
+}
+
+void session_kick(struct client *client, const char *why)
+{
+    struct session *self = container_of(client, struct session, client);
+    struct client_extra *extra = client_extra(client);
+    struct sys *sys = self->task.loop->sys;
+    if (client->end)
+        return;
+    client_tell(client, *why ? "The operator removed you: %s" : "The operator removed you.%s", why);
+    if (!*why)
+        why = "by the operator";
+    if (extra) { /* without memory it is just `kicked` */
+        sys->release(sys, extra->parting);
+        extra->parting = client_reason(client, "kicked: ", why, strlen(why));
+    }
+    client->end = CLIENT_KICKED;
+    task_cancel(&self->task, TIME_NEVER); /* what it is owed still arrives */
 }
 
 int session_replace(struct client *client)

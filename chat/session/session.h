@@ -55,12 +55,17 @@ struct sessions {
 void sessions_open(struct sessions *sessions, struct task *owner, struct chat *chat);
 
 /* Starts a session for the newcomer at `fd`, counted at `host`: both are the session's from here
- * on. `origin` is what hosts_origin() says of it. Returns 0; or -errno, and `fd` is closed and
+ * on. `peer` is where it comes from. Returns 0; or -errno, and `fd` is closed and
  * `host` given back. */
-int session_start(struct sessions *sessions, int fd, struct host *host, uint64_t origin);
+int session_start(struct sessions *sessions, int fd, struct host *host,
+                  const struct sys_address *peer);
 
 /* The fanout's rule where the policy is to disconnect: ends the session of one that fell behind. */
 void session_fell_behind(struct subscriber *subscriber);
+
+/* The operator ends its connection: its rooms see `kicked: WHY`, "" being `by the operator`. It is
+ * told first, and what it is owed still arrives. Nothing happens if it goes already. */
+void session_kick(struct client *client, const char *why);
 
 /* Its name was taken with the key by another connection: leaves all rooms (`replaced`), goes by a
  * guest's name, is told so and ends. Returns 0, or -ENOMEM with nothing done. */

@@ -235,8 +235,22 @@ Test(config, sixteen_addresses_are_listened_on_and_each_once)
 
 Test(config, options_that_are_not_there_yet_are_like_any_unknown_one)
 {
-    REFUSED("chatd: '--admin' is no option: --help lists them", "--admin", "/run/admin");
     REFUSED("chatd: '--trace' is no option: --help lists them", "--trace", "x");
+}
+
+Test(config, the_operators_socket_is_a_path)
+{
+    char path[109];
+    memset(path, 'x', sizeof(path));
+    path[108] = '\0';
+    cr_assert_eq(PARSE("-l", ":1"), 0);
+    cr_assert_null(config.admin, "off unless it is asked for");
+    cr_assert_eq(PARSE("--admin", "/run/admin"), 0);
+    cr_assert_str_eq(config.admin, "/run/admin");
+    cr_assert_eq(PARSE("--admin", path + 1), 0);
+    cr_assert_eq(PARSE("--admin", path), -EINVAL);
+    REFUSED("chatd: --admin: '' is not accepted: the path of a socket, up to 107 bytes", "--admin",
+            "");
 }
 
 Test(config, a_journal_is_synced_as_asked_and_checked_if_there_is_one)

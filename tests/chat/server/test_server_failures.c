@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/support/server_fixture.h"
 
@@ -76,6 +77,23 @@ static void own(void)
     struct sim_peer *again = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
     say_if_there(again, "/nick ann k3y9\n/unlock\nquit\n/quit\n");
     cr_assert(server_fixture_pass(500 * NS_PER_MS));
+}
+
+/* Another, with an operator. */
+static void operate(void)
+{
+    struct sim_peer *ann = sim_connect(server_fixture.sim, HOUSE_ADDRESS);
+    struct sim_peer *root = sim_connect(server_fixture.sim, "unix:/run/admin");
+    say_if_there(ann, "/nick ann\n");
+    say_if_there(root, "help\nstats\nclients\nrooms\ntasks\ntimers\ntop\nmetrics\nbogus\n");
+    say_if_there(root, "say tea\nkick ann\ndebug on\nquit\n");
+    sim_come_as(server_fixture.sim, geteuid() + 1);
+    (void)sim_connect(server_fixture.sim, "unix:/run/admin");
+    sim_come_as(server_fixture.sim, geteuid());
+    struct sim_peer *last = sim_connect(server_fixture.sim, "unix:/run/admin");
+    if (last)
+        sim_peer_say(last, "shutdown 1\nstats\n");
+    (void)server_fixture_pass(50 * NS_PER_MS); /* it may have ended by then */
 }
 
 static const char *const stall_arguments[] = {"-l",
@@ -229,6 +247,12 @@ Test(server_failures, every_call_fails_once_while_names_and_rooms_are_held)
 {
     static const char *const arguments[] = {"--max-line", "64", "--rate", "0", NULL};
     cr_assert_gt(fail_each(&(struct conversation){arguments, own, 0}), 200);
+}
+
+Test(server_failures, every_call_fails_once_while_an_operator_works)
+{
+    static const char *const arguments[] = {"--admin", "/run/admin", "--rate", "0", NULL};
+    cr_assert_gt(fail_each(&(struct conversation){arguments, operate, 0}), 200);
 }
 
 Test(server_failures, every_call_fails_once_while_readers_are_skipped)
