@@ -174,6 +174,7 @@ static int check_together(const struct parser *parser)
             continue;
         if (!option->argument)
             return refuse(parser, "--%s needs %s", option->name, accepted);
+        assert(parser->given[i]); /* an option with an argument that is judged has a default */
         return refuse_value(parser, option, parser->given[i], accepted);
     }
     return 0;

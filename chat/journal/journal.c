@@ -219,12 +219,12 @@ static bool needs_sync(const struct journal *journal)
            journal->current->synced < journal->current->written;
 }
 
-static void note_synced(struct journal_file *file, uint64_t number, uint64_t bytes)
+static void note_synced(struct journal_file *file, const struct journal_syncer *syncer)
 {
-    if (number > file->synced)
-        file->synced = number;
-    if (bytes > file->synced_bytes)
-        file->synced_bytes = bytes;
+    if (syncer->covers > file->synced)
+        file->synced = syncer->covers;
+    if (syncer->covers_bytes > file->synced_bytes)
+        file->synced_bytes = syncer->covers_bytes;
 }
 
 /* Notes what a sync came to. A cancelled wait says nothing about the file. */
@@ -232,7 +232,7 @@ static void note_sync(struct journal *journal, int result)
 {
     struct journal_file *file = journal->current;
     if (result == 0)
-        note_synced(file, journal->syncer.covers, journal->syncer.covers_bytes);
+        note_synced(file, &journal->syncer);
     else if (result < 0 && result != -ECANCELED && !file->error)
         journal_distrust(journal, result);
     wait_list_wake_all(&journal->waiting);

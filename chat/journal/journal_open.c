@@ -39,7 +39,7 @@ static int is_same_file(const struct journal *journal, int fd)
     int rc = sys->file_info(sys, fd, &opened);
     if (rc == 0)
         rc = sys->path_info(sys, journal->path, &named);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     if (opened.kind != SYS_FILE_REGULAR)
         return -EISDIR;
@@ -68,7 +68,7 @@ static int open_locked(const struct journal *journal)
 
 /* --- mending ---------------------------------------------------------------------------------- */
 
-static int copy_bytes(struct sys *sys, int from, int to)
+static int copy_bytes(int from, struct sys *sys, int to)
 {
     char bytes[16 * 1024];
     ssize_t got;
@@ -90,7 +90,7 @@ static int keep_damaged(const struct journal *journal)
     if (from < 0)
         return from;
     int to = sys->open_write(sys, path);
-    int rc = to < 0 ? to : copy_bytes(sys, from, to);
+    int rc = to < 0 ? to : copy_bytes(from, sys, to);
     (void)sys->close(sys, from); /* it was only read */
     if (to >= 0)
         (void)sys->close(sys, to); /* a copy: losing it loses nothing */

@@ -64,7 +64,7 @@ static int read_header(struct window *window, struct recovery *recovery)
 
 /* Whether damaged bytes at `offset` of the file hold the end of a block that is zero: it was never
  * written. */
-static bool has_lost_block(const char *bytes, size_t size, uint64_t offset)
+static bool has_lost_block(uint64_t offset, const char *bytes, size_t size)
 {
     size_t to_end = BLOCK_BYTES - offset % BLOCK_BYTES;
     for (; to_end <= size; to_end += BLOCK_BYTES)
@@ -77,7 +77,7 @@ static bool has_lost_block(const char *bytes, size_t size, uint64_t offset)
 static void note_damage(struct recovery *recovery, const char *bytes, size_t size)
 {
     uint64_t offset = recovery->end_bytes + recovery->tail_bytes;
-    if (recovery->hole_bytes == UINT64_MAX && has_lost_block(bytes, size, offset))
+    if (recovery->hole_bytes == UINT64_MAX && has_lost_block(offset, bytes, size))
         recovery->hole_bytes = recovery->end_bytes;
     recovery->tail_bytes += size;
 }

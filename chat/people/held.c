@@ -57,12 +57,13 @@ bool held_key_valid(const char *key, size_t length)
 }
 
 /* The hash of the name, a blank and the key: one key does not hash the same for two names. */
-static uint64_t hash_key(const struct held *held, const char *name, const char *key, size_t length)
+static uint64_t hash_key(const struct held *held, const struct held_name *name, const char *key,
+                         size_t length)
 {
     char text[NAMES_NICK_MAX + 1 + HELD_KEY_MAX];
     size_t at = 0;
-    for (; name[at]; at++)
-        text[at] = text_fold(name[at]);
+    for (; name->name[at]; at++)
+        text[at] = text_fold(name->name[at]);
     text[at++] = ' ';
     memcpy(text + at, key, length);
     return siphash(&held->names.key, text, at + length);
@@ -71,12 +72,12 @@ static uint64_t hash_key(const struct held *held, const char *name, const char *
 bool held_key_fits(const struct held *held, const struct held_name *name, const char *key,
                    size_t length)
 {
-    return held_key_valid(key, length) && hash_key(held, name->name, key, length) == name->hash;
+    return held_key_valid(key, length) && hash_key(held, name, key, length) == name->hash;
 }
 
 void held_set_key(const struct held *held, struct held_name *name, const char *key, size_t length)
 {
-    name->hash = hash_key(held, name->name, key, length);
+    name->hash = hash_key(held, name, key, length);
 }
 
 /* Drops the names whose time is over, and counts those that `origin` holds. */

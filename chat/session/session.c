@@ -430,7 +430,6 @@ static int session_step(struct task *task)
                 take_held(self);
             continue;
         }
-
         if (compose_answers(self)) {
             TASK_AWAIT(self->rc, task_sleep(task, SESSION_SEARCH_NS));
             judge_wait(self, false);

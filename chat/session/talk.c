@@ -125,7 +125,7 @@ void talk_whisper(const struct call *call, struct client *to, struct word text)
         client_tell(client, "Sent to %s only.", to->name);
 }
 
-static void whisper_to_name(const struct call *call, struct word name, struct word text)
+static void whisper_to_name(struct word name, const struct call *call, struct word text)
 {
     struct client *to = client_find(client_chat(call->client), name.text, name.length);
     if (to)
@@ -156,7 +156,7 @@ void talk_at(const struct call *call, struct word line)
     if (!text_visible(rest.text, rest.length))
         call_refuse(call, "TEXT is missing. Usage: @NICK TEXT");
     else
-        whisper_to_name(call, name, rest);
+        whisper_to_name(name, call, rest);
 }
 
 /* Commands. */
@@ -170,7 +170,7 @@ void command_msg(const struct call *call)
             talk_speak(call, member, call->words[1]);
         return;
     }
-    whisper_to_name(call, name, call->words[1]);
+    whisper_to_name(name, call, call->words[1]);
 }
 
 /* The other person who wrote within TALK_BOTH_NS and is still here, or NULL. */

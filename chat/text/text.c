@@ -195,8 +195,9 @@ static size_t copy_printable(struct cleaning *cleaning, const char *in, size_t l
 
 size_t text_clean(char *out, const char *in, size_t length)
 {
-    struct cleaning cleaning = {.out = out};
+    struct cleaning cleaning = {0};
 
+    cleaning.out = out;
     for (size_t at = 0; at < length;) {
         at += copy_printable(&cleaning, in + at, length - at);
         if (at < length)

@@ -41,12 +41,12 @@ static struct sys_address servers[CONNECT_ADDRESSES_MAX];
 static int server_count;
 
 /* What was read from one side is queued for the other. */
-static int forward(struct stream *from, struct stream *to)
+static int forward(struct pump *pump)
 {
     size_t size;
-    const char *bytes = stream_input(from, &size);
-    int rc = stream_write(to, bytes, size);
-    stream_consume(from, size);
+    const char *bytes = stream_input(pump->from, &size);
+    int rc = stream_write(pump->to, bytes, size);
+    stream_consume(pump->from, size);
     return rc;
 }
 
@@ -59,7 +59,7 @@ static int pump_step(struct task *task)
         TASK_AWAIT(self->rc, stream_fill(task, self->from, STREAM_READ_BYTES));
         if (self->rc <= 0)
             break;
-        self->rc = forward(self->from, self->to);
+        self->rc = forward(self);
         if (self->rc < 0)
             break;
         TASK_AWAIT(self->rc, stream_drain(task, self->to, HELD_BYTES));

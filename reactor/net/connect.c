@@ -18,7 +18,7 @@ static int bind_source(struct sys *sys, int fd, const struct sys_address *source
 }
 
 /* Begins to connect. Returns the socket, which is perhaps not connected yet, or -errno. */
-static int begin(struct sys *sys, const struct sys_address *address,
+static int begin(const struct sys_address *address, struct sys *sys,
                  const struct sys_address *source)
 {
     int family = address->any.sa_family;
@@ -80,7 +80,7 @@ int stream_connect(struct task *task, struct stream_connect *const self, struct 
                    struct fanout *fanout)
 {
     TASK_BEGIN();
-    self->rc = begin(fanout->loop->sys, &self->address, &self->source);
+    self->rc = begin(&self->address, fanout->loop->sys, &self->source);
     if (self->rc < 0)
         TASK_RETURN(self->rc);
     self->rc = open_blocked(stream, fanout, self->rc);
@@ -128,7 +128,7 @@ static void begin_attempt(struct stream_connect_first *self, struct loop *loop)
     attempt->race = self;
     self->begun++;
     self->last_family = self->addresses[index].any.sa_family;
-    int fd = begin(loop->sys, &self->addresses[index], &self->source);
+    int fd = begin(&self->addresses[index], loop->sys, &self->source);
     int rc = fd < 0 ? fd : loop_watch(loop, &attempt->descriptor, fd, attempt_stirred);
     if (rc < 0) {
         if (fd >= 0)
