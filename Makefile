@@ -1,9 +1,9 @@
 # chatd and the reactor below it. `make help` lists the targets.
 # New files are picked up by where they are: reactor/*/*.c is the library, chat/*/*.c the server,
 # tools/chatload/*.c the load-test client, tests/**/test_*.c one Criterion binary each,
-# tests/fuzz/fuzz_*.c one fuzz target each, tests/support/*.c what tests share, executable
-# tests/scripts/*.sh are tests too. tools/bench/*.c is one program each, but for relay.c, and so is
-# reactor/examples/*.c, but for http.c and site.c.
+# tests/fuzz/fuzz_*.c one fuzz target each, tests/sim/*.c the simulator, tests/support/*.c what
+# tests share, executable tests/scripts/*.sh are tests too. tools/bench/*.c is one program each, but
+# for relay.c, and so is reactor/examples/*.c, but for http.c and site.c.
 
 BUILD  ?= build
 PREFIX ?= /usr/local
@@ -38,6 +38,7 @@ REPLAYS  := $(FUZZERS:%=%.replay)
 EXAMPLES := $(call programs,reactor/examples/*.c,%/http.c %/site.c)
 MEASURES := $(call programs,tools/bench/*.c,%/relay.c)
 SCRIPTS  := $(wildcard tests/scripts/*.sh)
+SIM      := $(call objects,tests/sim/*.c)
 LIBRARY  := $(BUILD)/libreactor.a
 LIBCHAT  := $(BUILD)/libchat.a
 LIBLOAD  := $(BUILD)/libchatload.a
@@ -62,7 +63,7 @@ AFTER_SETUP := $(filter setup,$(MAKECMDGOALS))
 $(TESTS:=.o) $(HELPERS) run-tests: | $(AFTER_SETUP)
 
 test: run-tests ## build and run all tests; ends with `N passed, N failed`
-run-tests: $(TESTS) $(EXAMPLES) $(MEASURES) $(CHATD) $(BUILD)/chatload
+run-tests: $(TESTS) $(EXAMPLES) $(MEASURES) $(CHATD) $(BUILD)/chatload $(BUILD)/sim
 	CC='$(CC)' CHATD='$(CHATD)' BUILD='$(BUILD)' tests/scripts/run $(BUILD)/results $(SCRIPTS) $(TESTS)
 
 # -fno-sanitize-recover: undefined behaviour ends the test instead of only being printed.
@@ -96,6 +97,12 @@ port: $(CHATD) $(BUILD)/chatload $(REPLAYS)
 
 static: ## build/static/chatd, one file that runs in an empty folder with chroot; needs musl-gcc
 	$(MAKE) $(PORT_static) BUILD=$(BUILD)/static $(BUILD)/static/chatd
+
+sim: $(BUILD)/sim ## the whole server, simulated, with fresh seeds on all cores until it is stopped
+	$< --jobs "$$(nproc)"
+
+sim-faults: $(BUILD)/sim ## plant known faults, one after the other: the simulator must find each
+	BUILD='$(BUILD)' tests/sim/plant
 
 examples: $(EXAMPLES) ## the small programs of reactor/examples
 
@@ -146,6 +153,7 @@ linked = $(foreach archive,$(LIBTESTS) $(LIBLOAD) $(LIBCHAT) $(LIBRARY),$(filter
 
 $(BUILD)/chatd: $(BUILD)/chat/server/main.o
 $(BUILD)/chatload: $(BUILD)/tools/chatload/main.o $(LIBLOAD)
+$(BUILD)/sim: $(SIM)
 $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS): %: %.o
 $(filter %/floor %/floor_tick,$(MEASURES)): $(BUILD)/tools/bench/relay.o
 $(addprefix $(BUILD)/reactor/examples/,aggregator crawler): $(BUILD)/reactor/examples/http.o
@@ -157,7 +165,7 @@ $(BUILD)/chatload $(TESTS): LDLIBS += -lm
 $(FUZZERS): LDFLAGS += -fsanitize=fuzzer
 # And a main() that needs no fuzzer.
 $(REPLAYS): %.replay: %.o $(BUILD)/tests/fuzz/replay.o
-$(BUILD)/chatd $(BUILD)/chatload $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS) $(REPLAYS): \
+$(CHATD) $(BUILD)/chatload $(BUILD)/sim $(EXAMPLES) $(MEASURES) $(TESTS) $(FUZZERS) $(REPLAYS): \
 		$(LIBCHAT) $(LIBRARY)
 	echo "  LINK $@"
 	$(COMPILE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call linked,$^) $(LDLIBS)
@@ -185,7 +193,7 @@ $(BUILD)/flags: FORCE
 -include $(wildcard $(addprefix $(BUILD)/,*/*.d */*/*.d */*/*/*.d))
 
 .PHONY: all run setup setup-lint test run-tests asan fuzz run-fuzzers musl m32 port static \
-        examples lint format tidy bench install clean help FORCE
+        sim sim-faults examples lint format tidy bench install clean help FORCE
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 # Objects of programs are intermediate files to make, which would remove them.
