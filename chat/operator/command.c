@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chat/operator/operator_internal.h"
+#include "chat/people/bans.h"
 #include "chat/text/units.h"
 
 /* One command: `run` gets the words after its name. It returns why it was not carried out, or NULL.
@@ -108,6 +109,37 @@ static const char *run_say(struct operator_session *self, char *rest)
     return start_list(self, operator_say_on);
 }
 
+static const char *run_ban(struct operator_session *self, char *rest)
+{
+    struct chat *chat = self->operators->chat;
+    struct sys *sys = chat->loop->sys;
+    const char *address = take_word(&rest);
+    int64_t until_ns = BAN_FOR_EVER, for_ns;
+    struct net net;
+    if (net_parse(address, strlen(address), &net) < 0)
+        return "an address is 192.0.2.7, 192.0.2.0/24, 2001:db8::1 or 2001:db8::/32";
+    if (*rest && (units_parse_duration(rest, strlen(rest), &for_ns) < 0 || for_ns == 0))
+        return "a duration is 250ms, 5s, 10m, 1h or a number of seconds";
+    if (*rest)
+        until_ns = time_after(sys->realtime_ns(sys), for_ns);
+    return bans_add(chat, &net, until_ns) < 0 ? "there are too many bans" : NULL;
+}
+
+static const char *run_unban(struct operator_session *self, char *rest)
+{
+    struct net net;
+    if (net_parse(rest, strlen(rest), &net) < 0)
+        return "an address is 192.0.2.7, 192.0.2.0/24, 2001:db8::1 or 2001:db8::/32";
+    return bans_remove(self->operators->chat, &net) < 0 ? "there is no such ban" : NULL;
+}
+
+static const char *run_bans(struct operator_session *self, char *rest)
+{
+    (void)rest;
+    bans_expire(self->operators->chat);
+    return start_list(self, operator_next_ban);
+}
+
 /* --- the server ------------------------------------------------------------------------------- */
 
 static const char *run_shutdown(struct operator_session *self, char *rest)
@@ -155,6 +187,9 @@ static const struct command_row rows[] = {
     {"rooms", "", "which rooms there are", run_rooms},
     {"kick", "NICK [REASON]", "end somebody's connection", run_kick},
     {"say", "TEXT", "tell everybody", run_say},
+    {"ban", "ADDR[/BITS] [DUR]", "let nobody new in from there", run_ban},
+    {"unban", "ADDR[/BITS]", "end a ban", run_unban},
+    {"bans", "", "which bans there are", run_bans},
     {"shutdown", "[DUR]", "end gracefully, within DUR or --grace", run_shutdown},
     {"tasks", "", "the tree of tasks, and what each waits for", run_tasks},
     {"timers", "", "which timers run", run_timers},

@@ -54,6 +54,21 @@ enum operator_step operator_next_room(struct operator_session *self)
     return OPERATOR_MORE;
 }
 
+enum operator_step operator_next_ban(struct operator_session *self)
+{
+    const struct bans *bans = &self->operators->chat->bans;
+    struct sys *sys = loop_of(self)->sys;
+    char address[NET_TEXT], left[UNITS_DURATION_TEXT];
+    if (self->position >= bans->count)
+        return OPERATOR_DONE;
+    const struct ban *ban = &bans->entries[self->position++];
+    net_format(&ban->net, address);
+    units_format_duration(ban->until_ns - sys->realtime_ns(sys), left);
+    operator_print(self, "%s%s%s", address, ban->until_ns == INT64_MAX ? "" : ", for ",
+                   ban->until_ns == INT64_MAX ? "" : left);
+    return OPERATOR_MORE;
+}
+
 /* --- tasks and timers ------------------------------------------------------------------------- */
 
 static void print_task(void *context, const char *line)

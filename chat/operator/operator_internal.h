@@ -57,6 +57,7 @@ void operator_command(struct operator_session *self, size_t length);
 /* Long answers: lists.c. */
 enum operator_step operator_next_client(struct operator_session *self);
 enum operator_step operator_next_room(struct operator_session *self);
+enum operator_step operator_next_ban(struct operator_session *self);
 enum operator_step operator_next_tasks(struct operator_session *self);
 enum operator_step operator_next_timers(struct operator_session *self);
 enum operator_step operator_say_on(struct operator_session *self);

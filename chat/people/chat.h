@@ -17,6 +17,7 @@
 #include "chat/people/guests.h"
 #include "chat/people/held.h"
 #include "chat/people/names.h"
+#include "chat/people/net.h"
 #include "chat/people/tags.h"
 #include "reactor/net/stream.h"
 
@@ -50,6 +51,21 @@ struct chat_counts {
     uint64_t bytes; /* of input */
 };
 
+/* Bans at a time: few enough to compare each newcomer with, and to put into a journal at once. */
+#define BANS_MAX 256
+
+struct ban {
+    struct net net;
+    int64_t until_ns; /* of the wall's clock */
+};
+
+/* Who may not come in: bans.h. */
+struct bans {
+    struct ban entries[BANS_MAX];
+    size_t count;
+    uint64_t walked; /* the number of the last walk that is past them */
+};
+
 struct chat {
     struct loop *loop;
     const struct config *config;
@@ -68,6 +84,7 @@ struct chat {
     struct journal journal; /* not open: nothing is kept */
     struct room_walk walk;
     struct chat_counts counts;
+    struct bans bans;
     uint64_t last_tag; /* the author tag given last; 0 is nobody's, none is used twice */
     size_t base_bytes; /* held when the server began: memory.h */
     uint64_t memory_turn; /* in which the limit was exceeded last */

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "chat/people/bans.h"
+
 /* Lines that one step of the walk puts. */
 #define WALK_LINES 8
 
@@ -101,8 +103,10 @@ static bool put_lines(struct journal *journal, const struct room *room, uint64_t
 static bool walk_next(struct journal_source *source, struct journal *journal)
 {
     struct chat *chat = chat_of(source);
-    if (!chat->walk.at)
+    if (!chat->walk.at) {
+        bans_put(chat);
         return false;
+    }
     struct room *room = container_of(chat->walk.at, struct room, listed);
     if (put_lines(journal, room, &chat->walk.line))
         return true;
@@ -112,7 +116,10 @@ static bool walk_next(struct journal_source *source, struct journal *journal)
         put(journal, room, key_of(room));
     room->walked = chat->walk.number;
     walk_to(chat, room->listed.next);
-    return chat->walk.at != NULL;
+    if (chat->walk.at)
+        return true;
+    bans_put(chat); /* in the same step: a room that is made after it is not walked to any more */
+    return false;
 }
 
 void room_journal_init(struct chat *chat)
@@ -196,8 +203,12 @@ int room_journal_restore(void *context, const struct record *record)
 {
     struct chat *chat = context;
     char name[NAMES_ROOM_MAX + 1];
+    if (record->type == RECORD_BAN || record->type == RECORD_UNBAN) {
+        bans_restore(chat, record);
+        return 0;
+    }
     if (names_spell_room(name, record->room, record->room_bytes) == 0)
-        return 0; /* no room's: of a ban, or of a type of a later version */
+        return 0; /* no room's: of a type of a later version */
     if (record->type == RECORD_END) {
         struct room *room = room_find(chat, record->room, record->room_bytes);
         if (room && room != chat->lobby)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "chat/people/bans.h"
 #include "chat/people/motd.h"
 #include "chat/people/room.h"
 #include "chat/server/server_internal.h"
@@ -47,6 +48,8 @@ static bool is_full(const struct server *server)
 static const char *refusal(struct chat_listener *door)
 {
     struct server *server = door->server;
+    if (bans_hold(&server->chat, &door->peer))
+        return "you are banned";
     if (is_full(server))
         return FULL;
     switch (

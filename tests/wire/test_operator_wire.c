@@ -203,3 +203,22 @@ Test(operator_wire, a_session_ends_with_its_input_once_all_is_answered)
     cr_assert_eq(read(operator->fd, &byte, 1), 0);
     server_stop(server);
 }
+
+Test(operator_wire, a_ban_outlives_the_server)
+{
+    char *journal = scratch_path("journal");
+    for (int run = 0; run < 3; run++) {
+        struct server *server = server_start("--admin", path, "--journal", journal);
+        if (run < 2)
+            client_guest(server);
+        else
+            expect_next(client_open(server), "! you are banned");
+        struct client *operator= operator_of(server);
+        send_text(operator, run == 1 ? "ban 127.0.0.1\n" : "ban 10.0.0.0/8 1h\n");
+        expect_ok(operator);
+        send_text(operator, run == 0 ? "unban 10.0.0.0/8\n" : "bans\n");
+        expect_ok(operator);
+        server_stop(server);
+    }
+    free(journal);
+}

@@ -191,3 +191,44 @@ Test(operator, shutdown_is_answered_and_ends_the_server)
     expect(ann, "* server is shutting down\r\n");
     cr_assert(task_ended(&server_fixture.server.task));
 }
+
+Test(operator, a_ban_keeps_newcomers_out_until_it_ends)
+{
+    struct sim_peer *ann = server_fixture_enter();
+    struct sim_peer *peer = come_in();
+    ask(peer, "ban 10.0.0.1/8 1m");
+    expect(peer, "OK\n");
+    ask(peer, "ban 127.0.0.1");
+    ask(peer, "bans");
+    expect(peer, "10.0.0.0/8, for 1 min\n127.0.0.1\nOK\n");
+    expect(server_fixture_enter(), "! you are banned\r\n");
+    server_fixture_say(ann, "/ping here");
+    server_fixture_expect(ann, "* pong here\r\n");
+    sim_come_from(server_fixture.sim, "10.9.8.7");
+    expect(server_fixture_enter(), "! you are banned\r\n");
+    cr_assert(server_fixture_pass(61 * NS_PER_SECOND));
+    server_fixture_expect(server_fixture_enter(), "* Welcome");
+    ask(peer, "unban 127.0.0.1");
+    expect(peer, "OK\n");
+    ask(peer, "bans");
+    expect(peer, "OK\n");
+    ask(peer, "unban 127.0.0.1");
+    expect(peer, "ERR there is no such ban\n");
+    ask(peer, "ban 1.2.3.4/33");
+    expect(peer, "ERR an address is 192.0.2.7, 192.0.2.0/24, 2001:db8::1 or 2001:db8::/32\n");
+    ask(peer, "ban 1.2.3.4 soon");
+    expect(peer, "ERR a duration is 250ms, 5s, 10m, 1h or a number of seconds\n");
+}
+
+Test(operator, there_are_only_so_many_bans)
+{
+    struct sim_peer *peer = come_in();
+    char line[64];
+    for (int i = 0; i <= BANS_MAX; i++) {
+        (void)snprintf(line, sizeof(line), "ban 10.0.%d.%d", i / 256, i % 256);
+        ask(peer, line);
+        expect(peer, i < BANS_MAX ? "OK\n" : "ERR there are too many bans\n");
+    }
+    ask(peer, "ban 10.0.0.0 1h");
+    expect(peer, "OK\n");
+}
