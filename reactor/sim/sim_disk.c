@@ -220,32 +220,23 @@ static int door_sync_result(struct sys *sys, int sync)
     return fault;
 }
 
-/* Calls `look` with each sync that is under way. */
-static void for_each_sync(const struct sim *sim, void (*look)(struct sim_descriptor *, int64_t *),
-                          int64_t *value)
+/* The next sync that is under way, by descriptor from *at on; NULL: there is none. */
+static struct sim_descriptor *next_sync(const struct sim *sim, int *at)
 {
-    for (int i = 0; i < sim->descriptors_size; i++) {
-        struct sim_descriptor *at = sim->descriptors[i];
-        if (at && at->kind == SIM_KIND_SYNC && at->due_ns)
-            look(at, value);
+    while (*at < sim->descriptors_size) {
+        struct sim_descriptor *found = sim->descriptors[(*at)++];
+        if (found && found->kind == SIM_KIND_SYNC && found->due_ns)
+            return found;
     }
-}
-
-static void note_due(struct sim_descriptor *sync, int64_t *now_ns)
-{
-    if (sync->due_ns <= *now_ns)
-        sim_happened(sync);
-}
-
-static void note_next(struct sim_descriptor *sync, int64_t *next_ns)
-{
-    if (sync->due_ns < *next_ns)
-        *next_ns = sync->due_ns;
+    return NULL;
 }
 
 void sim_disk_deliver(struct sim *sim)
 {
-    for_each_sync(sim, note_due, &sim->now_ns);
+    struct sim_descriptor *sync;
+    for (int at = 0; (sync = next_sync(sim, &at));)
+        if (sync->due_ns <= sim->now_ns)
+            sim_happened(sync);
 }
 
 /* It can always be written to, as an eventfd. */
@@ -259,7 +250,10 @@ uint32_t sim_disk_ready(const struct sim *sim, const struct sim_descriptor *sync
 int64_t sim_disk_next_ns(const struct sim *sim)
 {
     int64_t next_ns = TIME_NEVER;
-    for_each_sync(sim, note_next, &next_ns);
+    const struct sim_descriptor *sync;
+    for (int at = 0; (sync = next_sync(sim, &at));)
+        if (sync->due_ns < next_ns)
+            next_ns = sync->due_ns;
     return next_ns;
 }
 

@@ -57,6 +57,7 @@ static int begin(struct task *task, struct file_sync *sync, int fd)
 
 int file_sync_wait(struct task *task, struct file_sync *sync, int fd)
 {
+    assert(task);
     assert((!sync->task || sync->task == task) && "one task at a time waits for a sync");
     int rc = sync->task == task ? 0 : begin(task, sync, fd);
     if (rc != 0)

@@ -65,7 +65,7 @@ int64_t task_deadline_ns(const struct task *task)
 bool task_scope_cancelled(const struct task *task, const struct cancel_scope *except)
 {
     for (const struct cancel_scope *scope = task->scopes; scope; scope = scope_around(scope))
-        if (scope->cancelled && scope != except && task->shielded <= scope->shields)
+        if (scope != except && scope->cancelled && task->shielded <= scope->shields)
             return true;
     return false;
 }

@@ -82,11 +82,11 @@ static void miss(struct check *check, struct receiver *receiver, struct sequence
     heard->next = next;
 }
 
-/* Takes `number` out of hole `index`, which follows hole `newer` (0: it is the newest): it shrinks,
+/* Takes `number` out of the hole that follows hole `newer` (0: out of the newest): it shrinks,
  * splits or goes. By index, because adding a hole may move them all. */
-static void fill(struct check *check, struct sequence *heard, uint32_t newer, uint32_t index,
-                 uint32_t number)
+static void fill(struct check *check, uint32_t newer, struct sequence *heard, uint32_t number)
 {
+    const uint32_t index = newer ? check->holes[newer].older : heard->hole;
     struct check_hole hole = check->holes[index];
     if (number > hole.from && number + 1 < hole.to)
         hole.older = add_hole(check, hole.from, number, hole.older);
@@ -115,7 +115,7 @@ static bool fill_hole_of(struct check *check, struct sequence *heard, uint32_t n
     }
     if (!index || number >= check->holes[index].to)
         return false;
-    fill(check, heard, newer, index, number);
+    fill(check, newer, heard, number);
     return true;
 }
 

@@ -187,7 +187,7 @@ Test(stream_lines, the_longest_line_that_fits_a_read)
 /* What is to be read of `text`: what a reader would note. */
 static void model(const char *text, size_t max, char expected[static MODEL_BYTES])
 {
-    char *const end = expected + MODEL_BYTES;
+    size_t used = 0;
     while (*text) {
         const char *newline = strchr(text, '\n');
         size_t size = newline ? (size_t)(newline - text) : strlen(text);
@@ -195,15 +195,15 @@ static void model(const char *text, size_t max, char expected[static MODEL_BYTES
         if (newline && size > 0 && text[size - 1] == '\r')
             size--;
         if (size > max) {
-            expected += snprintf(expected, (size_t)(end - expected), "<%d>", -EMSGSIZE);
+            used += (size_t)snprintf(expected + used, MODEL_BYTES - used, "<%d>", -EMSGSIZE);
         } else {
-            memcpy(expected, text, size);
-            expected[size] = '|';
-            expected += size + 1;
+            memcpy(expected + used, text, size);
+            used += size;
+            expected[used++] = '|';
         }
         text = next;
     }
-    (void)snprintf(expected, (size_t)(end - expected), "<0>");
+    (void)snprintf(expected + used, MODEL_BYTES - used, "<0>");
 }
 
 static void read_as_modelled(const char *text, size_t max)
