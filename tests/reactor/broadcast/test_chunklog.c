@@ -283,6 +283,19 @@ Test(chunklog, a_pool_keeps_so_much_and_no_more)
     cr_assert_leq(door.blocks, chunks - 4, "the rest went back to the door");
 }
 
+Test(chunklog, a_kept_chunk_is_used_again_as_often_as_needed)
+{
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(append(&chunklog, 100), 0);
+        cr_assert_eq(pool.kept_bytes, 0, "the kept chunk is in use");
+        cr_assert_eq(chunklog_oldest(&chunklog)->used, 100, "it begins empty");
+        must_hold(&chunklog, (uint64_t)i, 100);
+        chunklog_release(&chunklog);
+        cr_assert_eq(pool.kept_bytes, CHUNKLOG_SIZE_MIN);
+        cr_assert_eq(door.blocks, 1);
+    }
+}
+
 Test(chunklog, a_chunk_made_to_measure_is_not_kept)
 {
     cr_assert_eq(append(&chunklog, 5000), 0);

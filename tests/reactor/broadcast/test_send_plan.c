@@ -280,6 +280,18 @@ Test(plan, the_rest_of_a_cut_line_is_the_receivers_own)
     cr_assert_str_eq(planned(), "[cond\n][a\n][third\n]");
 }
 
+Test(plan, a_cut_at_the_end_of_a_line_keeps_no_rest)
+{
+    say(&lobby, &bob_lobby, "first\n");
+    say(&lobby, &bob_lobby, "second\n");
+    reader_take(&ann, 6);
+    flush();
+    cr_assert_eq(ann_lobby.cursor, 1);
+    cr_assert_eq(buffer_length(&ann.outbox.queue), 0);
+    cr_assert_eq(ann.outbox.waiting_bytes[OUTBOX_REST], 0);
+    cr_assert_str_eq(planned(), "[second\n]");
+}
+
 Test(plan, a_rest_that_cannot_be_kept_is_an_error)
 {
     struct send_plan plan;
