@@ -198,7 +198,7 @@ static int put_message(struct client *client, int length)
     struct chat *chat = client_chat(client);
     struct outbox *outbox = &client->stream.outbox;
     assert(length > 0 && (size_t)length < chat->output_size);
-    if (outbox->waiting_bytes[OUTBOX_MESSAGE] >= messages_limit(chat))
+    if (stream_waiting_bytes(&client->stream, OUTBOX_MESSAGE) >= messages_limit(chat))
         return -EAGAIN;
     int rc = outbox_write(outbox, &chat->fanout, OUTBOX_MESSAGE, chat->output, (size_t)length);
     return rc < 0 ? -ENOMEM : 0;

@@ -103,7 +103,7 @@ static inline struct client *client_of_name(const char *name)
 /* Who it is: never used again for another. */
 static inline uint64_t client_tag(const struct client *client)
 {
-    return client->stream.outbox.tag;
+    return stream_tag(&client->stream);
 }
 
 /* What most don't have: allocated if need be, NULL where there is no memory. */

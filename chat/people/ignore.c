@@ -119,7 +119,7 @@ void ignore_set_quiet(struct client *client, bool quiet)
 static uint64_t first_unshown(const struct client *client)
 {
     uint64_t first = STILL;
-    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next) {
+    for (struct subscriber *at = stream_subscriptions(&client->stream); at; at = at->next) {
         if (at->cursor >= broadcast_limit(at))
             continue;
         uint64_t sequence = chunklog_record(&at->broadcast->log, at->cursor)->sequence;

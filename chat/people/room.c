@@ -166,7 +166,7 @@ static bool is_ahead(const struct room *room, struct client *client)
 
 bool room_holds_back(const struct client *client)
 {
-    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next)
+    for (struct subscriber *at = stream_subscriptions(&client->stream); at; at = at->next)
         if (at->broadcast == client->held && member_of(at))
             return !broadcast_has_space(at->broadcast);
     return false;
@@ -174,7 +174,7 @@ bool room_holds_back(const struct client *client)
 
 bool room_any_ahead(struct client *client)
 {
-    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next)
+    for (struct subscriber *at = stream_subscriptions(&client->stream); at; at = at->next)
         if (member_of(at) && is_ahead(room_of(member_of(at)), client))
             return true;
     return false;
@@ -284,7 +284,7 @@ void room_announce(struct room *room)
 
 void room_announce_client(struct client *client)
 {
-    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next) {
+    for (struct subscriber *at = stream_subscriptions(&client->stream); at; at = at->next) {
         struct member *member = member_of(at);
         if (member && member->arrival)
             room_announce(room_of(member));
@@ -301,7 +301,7 @@ static void announce_later(struct room *room)
 
 struct member *room_member(const struct client *client, const struct room *room)
 {
-    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next)
+    for (struct subscriber *at = stream_subscriptions(&client->stream); at; at = at->next)
         if (at->broadcast == &room->broadcast && at->end == SUBSCRIBER_OPEN)
             return member_of(at);
     return NULL;
@@ -309,7 +309,7 @@ struct member *room_member(const struct client *client, const struct room *room)
 
 struct member *room_current(const struct client *client)
 {
-    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next)
+    for (struct subscriber *at = stream_subscriptions(&client->stream); at; at = at->next)
         if (member_of(at))
             return member_of(at);
     return NULL;
@@ -473,7 +473,7 @@ void room_subscription_ended(struct subscriber *subscriber)
 
 void room_forget(struct client *client)
 {
-    for (struct subscriber *at; (at = client->stream.outbox.subscribers);) {
+    for (struct subscriber *at; (at = stream_subscriptions(&client->stream));) {
         broadcast_unsubscribe(at);
         room_subscription_ended(at);
     }
@@ -481,7 +481,7 @@ void room_forget(struct client *client)
 
 void room_tell_renamed(struct client *client, const char *before)
 {
-    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next) {
+    for (struct subscriber *at = stream_subscriptions(&client->stream); at; at = at->next) {
         struct member *member = member_of(at);
         if (!member || member->arrival)
             continue;

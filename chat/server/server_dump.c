@@ -74,13 +74,14 @@ static void dump_tree(struct server *server)
 static void dump_client(const struct client *client)
 {
     const struct chat *chat = client_chat(client);
-    const struct outbox *outbox = &client->stream.outbox;
+    const struct stream *stream = &client->stream;
     char idle[UNITS_DURATION_TEXT];
     units_format_duration(chat->loop->now_ns - client->heard_ns, idle);
     log_write(chat->log, LOG_LEVEL_INFO, "client %s: in %u rooms, idle %s, %u bytes unread%s",
               client->name, client->memberships, idle,
-              outbox->waiting_bytes[OUTBOX_ANSWER] + outbox->waiting_bytes[OUTBOX_MESSAGE],
-              outbox->blocked ? ", not reading" : "");
+              stream_waiting_bytes(stream, OUTBOX_ANSWER) +
+                  stream_waiting_bytes(stream, OUTBOX_MESSAGE),
+              stream_is_blocked(stream) ? ", not reading" : "");
 }
 
 static void dump_clients(struct server *server)

@@ -92,7 +92,7 @@ static void become_holder(struct client *client, struct held_name *held)
     client->extra->held_name = held;
     held->holder = client_tag(client);
     /* Rooms that it created under another name go with this one too. */
-    for (struct subscriber *at = client->stream.outbox.subscribers; at; at = at->next)
+    for (struct subscriber *at = stream_subscriptions(&client->stream); at; at = at->next)
         if (member_of(at) && room_of(member_of(at))->creator == client_tag(client))
             room_of(member_of(at))->creator = held->owner;
 }
@@ -158,7 +158,7 @@ static int enter_rooms(struct client *client, const struct client *other)
 {
     struct room *rooms[CHAT_MEMBERSHIPS_MAX];
     size_t count = 0;
-    for (struct subscriber *at = other->stream.outbox.subscribers; at; at = at->next)
+    for (struct subscriber *at = stream_subscriptions(&other->stream); at; at = at->next)
         if (member_of(at))
             rooms[count++] = room_of(member_of(at));
     while (count-- > 0) {
@@ -174,7 +174,7 @@ static int enter_rooms(struct client *client, const struct client *other)
 /* Hands on the rights of `other`, which is about to leave. */
 static void move_rights(const struct client *other, uint64_t owner)
 {
-    for (struct subscriber *at = other->stream.outbox.subscribers; at; at = at->next)
+    for (struct subscriber *at = stream_subscriptions(&other->stream); at; at = at->next)
         if (member_of(at) && room_is_creator(room_of(member_of(at)), other))
             room_of(member_of(at))->creator = owner;
 }

@@ -70,7 +70,7 @@ static void tell_rooms(struct client *client, const struct client *person, struc
 {
     char more[NAMES_NICK_MAX + sizeof(" is also in ")];
     (void)stpcpy(stpcpy(more, person->name), " is also in ");
-    for (struct subscriber *at = person->stream.outbox.subscribers; at; at = at->next) {
+    for (struct subscriber *at = stream_subscriptions(&person->stream); at; at = at->next) {
         const struct member *member = member_of(at);
         if (!member || roll_add(roll, room_of(member)->name, ""))
             continue;

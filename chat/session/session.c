@@ -274,11 +274,11 @@ static size_t read_size(const struct session *self)
  * slice of the search is for another turn. */
 static bool compose_answers(struct session *self)
 {
-    const uint32_t *unread = &self->client.stream.outbox.waiting_bytes[OUTBOX_ANSWER];
+    const struct stream *stream = &self->client.stream;
     enum answer_step step = ANSWER_LINE;
     if (self->client.stream.error)
         answer_release(&self->client); /* nobody gets the rest */
-    while (step == ANSWER_LINE && *unread < CHAT_UNREAD_BYTES)
+    while (step == ANSWER_LINE && stream_waiting_bytes(stream, OUTBOX_ANSWER) < CHAT_UNREAD_BYTES)
         step = answer_next(&self->client);
     return step == ANSWER_SEARCHES;
 }

@@ -11,7 +11,7 @@ static void ring(struct client *client)
 {
     struct fanout *fanout = client->stream.fanout;
     int64_t now_ns = fanout->loop->now_ns;
-    if (!client->bell || client->stream.outbox.blocked ||
+    if (!client->bell || stream_is_blocked(&client->stream) ||
         now_ns - client->extra->rang_ns < TALK_BELL_NS)
         return;
     client->extra->rang_ns = now_ns;

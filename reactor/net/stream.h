@@ -117,6 +117,39 @@ __attribute__((format(printf, 2, 3))) int stream_print(struct stream *stream, co
  * connection's -errno; -ECANCELED or -ETIMEDOUT. May suspend. */
 TASK_AWAITABLE int stream_drain(struct task *task, struct stream *stream, size_t low_bytes);
 
+/* What others have to know of it. */
+
+/* Sets the author tag of its lines in broadcasts, which stream_open sets too. A stream is not shown
+ * lines with its own tag. */
+static inline void stream_set_tag(struct stream *stream, uint64_t tag)
+{
+    stream->outbox.tag = tag;
+}
+
+/* Its author tag. */
+static inline uint64_t stream_tag(const struct stream *stream)
+{
+    return stream->outbox.tag;
+}
+
+/* The first of its subscriptions; `next` of each leads on. NULL: it has none. */
+static inline struct subscriber *stream_subscriptions(const struct stream *stream)
+{
+    return stream->outbox.subscribers;
+}
+
+/* Whether its socket took less than it was sent last, and has not become writable since. */
+static inline bool stream_is_blocked(const struct stream *stream)
+{
+    return stream->outbox.blocked;
+}
+
+/* How many bytes of one kind wait in its queue, with the heads of their entries. */
+static inline uint32_t stream_waiting_bytes(const struct stream *stream, enum outbox_kind kind)
+{
+    return stream->outbox.waiting_bytes[kind];
+}
+
 /* Ending. */
 
 /* Sends all that is owed, and then the end: the peer reads it, and may go on to speak. Its
