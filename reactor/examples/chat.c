@@ -6,7 +6,6 @@
 struct guest {
     struct connection its;
     struct subscriber seat; /* in the room */
-    unsigned number;
     struct frame frame;
     int rc;
 };
@@ -17,7 +16,8 @@ static unsigned guests;
 static int say(struct guest *guest, const char *text) /* to all but the guest */
 {
     char line[1100];
-    int size = snprintf(line, sizeof(line), "guest %u: %s\n", guest->number, text);
+    unsigned number = (unsigned)stream_tag(&guest->its.stream);
+    int size = snprintf(line, sizeof(line), "guest %u: %s\n", number, text);
     return broadcast_append(&room, &guest->seat, line, (size_t)size);
 }
 
@@ -26,10 +26,11 @@ static int guest_step(struct task *task)
     struct guest *const self = container_of(task, struct guest, its.task);
 
     TASK_BEGIN();
-    self->its.stream.outbox.tag = self->number = ++guests; /* whose lines it isn't shown */
+    stream_set_tag(&self->its.stream, ++guests); /* its number; it isn't shown its own lines */
     if (broadcast_subscribe(&room, &self->seat, &self->its.stream.outbox) < 0)
         TASK_RETURN(0); /* there is no memory for it, and it is closed */
     for (self->rc = say(self, "(comes in)"); self->rc >= 0; self->rc = say(self, self->its.line)) {
+        TASK_AWAIT(self->rc, broadcast_wait_space(task, &room)); /* so a flood waits */
         TASK_AWAIT(self->rc, stream_read_line(task, &self->its.stream, 1000, &self->its.line,
                                               &self->its.size));
         if (self->rc <= 0)
@@ -46,7 +47,6 @@ int main(void)
     struct fanout fanout;
     struct service chat = {.step = guest_step, .connection_bytes = sizeof(struct guest)};
     char address[SYS_ADDRESS_TEXT];
-
     if (loop_init(&loop, sys_kernel()) < 0)
         return 1;
     fanout_init(&fanout, &loop, NULL);
