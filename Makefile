@@ -74,6 +74,13 @@ asan: | $(AFTER_SETUP) ## all tests again under the address and undefined behavi
 	UBSAN_OPTIONS=print_stacktrace=1:$$UBSAN_OPTIONS \
 	$(MAKE) test BUILD=$(BUILD)/asan CFLAGS='$(SANITIZE)'
 
+# Unoptimized, gcc knows less of how long a text can be.
+COVERAGE := -O0 -g --coverage -Wno-format-truncation
+coverage: | $(AFTER_SETUP) ## branch coverage of reactor/ and chat/ per file, by all tests
+	find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(MAKE) test BUILD=$(BUILD)/coverage CFLAGS='$(COVERAGE)'; status=$$?; \
+		tests/scripts/coverage $(BUILD)/coverage && exit $$status
+
 FUZZ_SECONDS ?= 20
 fuzz: ## run every fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
 	$(MAKE) run-fuzzers CC=clang BUILD=$(BUILD)/fuzz CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link'
@@ -192,8 +199,8 @@ $(BUILD)/flags: FORCE
 
 -include $(wildcard $(addprefix $(BUILD)/,*/*.d */*/*.d */*/*/*.d))
 
-.PHONY: all run setup setup-lint test run-tests asan fuzz run-fuzzers musl m32 port static \
-        sim sim-faults examples lint format tidy bench install clean help FORCE
+.PHONY: all run setup setup-lint test run-tests asan coverage fuzz run-fuzzers musl m32 port \
+        static sim sim-faults examples lint format tidy bench install clean help FORCE
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 # Objects of programs are intermediate files to make, which would remove them.
