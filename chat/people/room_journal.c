@@ -13,7 +13,8 @@
 static void add(struct room *room, struct record record)
 {
     struct chat *chat = room->chat;
-    bool walked = room->walked == chat->walk.number ||
+    /* At its end the walk is past all rooms, those that are made later included. */
+    bool walked = !chat->walk.at || room->walked == chat->walk.number ||
                   (chat->walk.at == &room->listed && chat->walk.line > 0);
     record.room = room->name;
     record.room_bytes = strlen(room->name);

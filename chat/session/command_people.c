@@ -87,7 +87,7 @@ void command_whois(const struct call *call)
     if (!person)
         return;
     char idle[UNITS_DURATION_TEXT + 24];
-    char begin[ROLL_TEXT];
+    char begin[NAMES_NICK_MAX + sizeof(" , in ") + sizeof(idle)];
     struct roll roll;
     spell_idle(person, idle);
     (void)snprintf(begin, sizeof(begin), "%s %s, in ", person->name, idle);

@@ -164,7 +164,7 @@ Test(newcomers, who_reads_all_and_closes_makes_place_at_once)
 /* Takes all 64 places: four for each of sixteen addresses. */
 static void ask_for_all_places(void)
 {
-    char host[16];
+    char host[32];
     for (int i = 0; i < FAREWELLS_MAX; i++) {
         (void)snprintf(host, sizeof(host), "10.0.0.%d", i / HOSTS_REFUSALS_MAX);
         (void)come_stalled_from(host);

@@ -144,7 +144,7 @@ Test(find, at_most_a_hundred_rooms_are_named_and_the_rest_counted)
     for (int i = 0; i < PEOPLE; i++) {
         struct sim_peer *peer = server_fixture_enter();
         for (int j = 0; j < ROOMS; j++) {
-            char line[32];
+            char line[64];
             (void)snprintf(line, sizeof(line), "/join #r%d-%d\n", i, j);
             sim_peer_say(peer, line);
         }
