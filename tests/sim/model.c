@@ -208,18 +208,6 @@ static void read_name(const char *text, char name[static MODEL_NAME])
     (void)snprintf(name, MODEL_NAME, "%.*s", (int)length, text);
 }
 
-static void rename_to(struct connection *connection, const char *text)
-{
-    char name[MODEL_NAME];
-    char event[3 * MODEL_NAME];
-    read_name(text, name);
-    (void)snprintf(event, sizeof(event), "%s is now %s", connection->name, name);
-    connection->renames = run_grow(connection->renames, &connection->rename_capacity,
-                                   connection->rename_count, sizeof(uint64_t));
-    connection->renames[connection->rename_count++] = model_hash(event);
-    memcpy(connection->name, name, sizeof(name));
-}
-
 /* Whoever is called `c<number>_...` is that connection; 0: it can't be told. */
 static uint32_t number_in_name(const char *text)
 {
@@ -228,6 +216,21 @@ static uint32_t number_in_name(const char *text)
         return 0;
     uint32_t number = (uint32_t)strtoul(text + 1, &end, 10);
     return *end == '_' ? number : 0;
+}
+
+static void rename_to(struct run *run, struct connection *connection, const char *text)
+{
+    char name[MODEL_NAME];
+    char event[3 * MODEL_NAME];
+    read_name(text, name);
+    if (strstr(name, "_h") && number_in_name(name) != connection->number)
+        run_fail(run, "c%u (%s) took a held name without its key: %s", connection->number,
+                 connection->name, name);
+    (void)snprintf(event, sizeof(event), "%s is now %s", connection->name, name);
+    connection->renames = run_grow(connection->renames, &connection->rename_capacity,
+                                   connection->rename_count, sizeof(uint64_t));
+    connection->renames[connection->rename_count++] = model_hash(event);
+    memcpy(connection->name, name, sizeof(name));
 }
 
 static void read_pong(struct run *run, struct connection *connection, const char *token)
@@ -279,7 +282,7 @@ static void read_answer(struct run *run, struct connection *connection, const ch
     } else if (begins(&text, "You left ")) {
         leave(connection, model_room_of(text));
     } else if (begins(&text, "You are now ")) {
-        rename_to(connection, text);
+        rename_to(run, connection, text);
     } else if (begins(&text, "You no longer see what ")) {
         note_everywhere(connection, ITEM_IGNORES, number_in_name(text));
     } else if (begins(&text, "You see again what ")) {
@@ -340,6 +343,15 @@ static void read_line(struct run *run, struct connection *connection, const char
 
 /* --- bytes --- */
 
+static size_t without_bell(char *text, size_t size)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < size; i++)
+        if (text[i] != '\a')
+            text[kept++] = text[i];
+    return kept;
+}
+
 /* Takes out what answers a negotiation: IAC, a verb and an option. */
 static size_t without_telnet(char *text, size_t size)
 {
@@ -381,5 +393,7 @@ void model_read(struct run *run, struct connection *connection)
     connection->partial_size += size;
     if (connection->telnet || connection->wild)
         connection->partial_size = without_telnet(partial, connection->partial_size);
+    if (connection->bell)
+        connection->partial_size = without_bell(partial, connection->partial_size);
     read_lines(run, connection);
 }

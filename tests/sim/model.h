@@ -58,6 +58,7 @@ struct connection {
     char name[MODEL_NAME]; /* "": not greeted yet */
     bool wild; /* sends anything: only what it is sent is looked at */
     bool telnet; /* negotiates: answers to that are left out before lines are read */
+    bool bell; /* wants to be rung: that byte is left out, too */
     bool slow; /* stops reading at times, or reads little */
     bool mute; /* sends no more: has quit or half-closed */
     bool gone; /* the peer has closed, reset or seen the end */

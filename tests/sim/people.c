@@ -73,7 +73,8 @@ static void whisper(struct person *person)
     if (!to)
         return;
     uint32_t count = count_speech(person, true);
-    send_text(person, "/msg %s c%u.%u psst\n", to->name, person->connection->number, count);
+    send_text(person, draw(person, 2) ? "/msg %s c%u.%u psst\n" : "@%s c%u.%u psst\n", to->name,
+              person->connection->number, count);
 }
 
 static void take_own_name(struct person *person)
@@ -83,9 +84,13 @@ static void take_own_name(struct person *person)
 
 static void look_around(struct person *person)
 {
-    static const char *const looks[] = {"/who",   "/rooms", "/history 30", "/help",
-                                        "/whois", "/topic", "/nick",       "/ignore"};
-    send_text(person, "%s\n", looks[draw(person, 8)]);
+    static const char *const looks[] = {
+        "/who",     "/rooms",        "/history 30",  "/help",    "/whois", "/topic",
+        "/nick",    "/ignore",       "/history 10s", "/rooms e", "/away",  "/away for a cup of tea",
+        "/bell on", "/history hello"};
+    const char *look = looks[draw(person, sizeof(looks) / sizeof(looks[0]))];
+    person->connection->bell |= strcmp(look, "/bell on") == 0;
+    send_text(person, "%s\n", look);
 }
 
 static void end_connection(struct person *person, bool vanished)
@@ -201,11 +206,53 @@ static void change_name(struct person *person)
     person->connection->name[MODEL_NAME - 1] = '\0';
 }
 
+/* What a creator may do; rooms without a witness belong to whoever came first. */
+static void rule(struct person *person)
+{
+    static const char *const rules[] = {"/kick %s out\n", "/give %s\n", "/invite %s\n", "/lock\n",
+                                        "/unlock\n"};
+    const struct connection *other = somebody(person);
+    uint32_t which = draw(person, 5);
+    if (which > 2)
+        send_text(person, "%s", rules[which]);
+    else if (other)
+        send_text(person, rules[which], other->name);
+}
+
+/* Holds its name with a key; only that connection is ever called `c<number>_h`. */
+static void hold_name(struct person *person)
+{
+    struct connection *connection = person->connection;
+    if (!strstr(connection->name, "_h"))
+        send_text(person, "/nick c%u_h k3y-%u\n", connection->number, connection->number);
+    else if (person->turns > 8 && draw(person, 4) == 0)
+        quit(person);
+    else
+        say(person, "", "by my name");
+    if (draw(person, 3) == 0)
+        ping(person);
+}
+
+/* Wants names that others hold, also of those who have left. */
+static void steal_name(struct person *person)
+{
+    static const char *const keys[] = {"", "k3y", "k3y-"};
+    struct run *run = person->run;
+    uint32_t number = 1 + draw(person, run->connection_count);
+    if (strstr(run->connections[number]->name, "_h"))
+        send_text(person, "/nick %s %s\n", run->connections[number]->name, keys[draw(person, 3)]);
+    else
+        chat_along(person);
+}
+
 static void hop(struct person *person)
 {
     static const char *const keys[] = {"", "wrong", "", RUN_VAULT_KEY "1", "op", "", RUN_VAULT_KEY};
     int room = (int)draw(person, RUN_ROOMS);
-    switch (draw(person, 4)) {
+    switch (draw(person, 5)) {
+    case 4:
+        rule(person);
+        break;
     case 0:
         send_text(person, "/leave %s\n", run_room_names[room]);
         break;
@@ -341,6 +388,8 @@ static const struct habit habits[] = {
     {.name = "half-closer", .act = half_close, .pause_ms = 1500},
     {.name = "resetter", .act = break_off, .pause_ms = 1200},
     {.name = "ignorer", .act = ignore_some, .pause_ms = 1200},
+    {.name = "name-holder", .act = hold_name, .pause_ms = 1000},
+    {.name = "name-thief", .act = steal_name, .pause_ms = 1000},
     {.name = "passer-by", .act = come_and_go, .pause_ms = 800},
 };
 
