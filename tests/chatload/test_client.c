@@ -328,7 +328,9 @@ static void open_two_addresses(void)
     load_use_address(&load, 0);
 }
 
-Test(chatload_client, tries_the_next_address_of_a_name, .init = open_two_addresses)
+TestSuite(chatload_addresses, .init = open_two_addresses);
+
+Test(chatload_addresses, tries_the_next_address_of_a_name)
 {
     accept_client();
     say("* pong in\r\n");
@@ -338,7 +340,7 @@ Test(chatload_client, tries_the_next_address_of_a_name, .init = open_two_address
     close_client();
 }
 
-Test(chatload_client, names_every_address_it_tried_where_none_takes_it, .init = open_two_addresses)
+Test(chatload_addresses, names_every_address_it_tried_where_none_takes_it)
 {
     server = -1;
     listener_close(&listener);

@@ -16,6 +16,7 @@
 #define ROOMS 4
 #define KEPT 40 /* lines that a room of the model remembers */
 #define CHANGES_MAX 4000
+#define SEEDS (BUFFER_SCRUBS ? 6 : 40) /* sanitizers make each many times as slow */
 
 TestSuite(journal, .timeout = 300);
 
@@ -259,7 +260,7 @@ static void restart_and_check(uint64_t seed, enum config_journal_sync policy)
 
 Test(journal, a_program_that_is_killed_loses_nothing_confirmed)
 {
-    for (uint64_t seed = 0; seed < 40; seed++) {
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
         text_bytes = 20 + seed % 3 * 1500;
         start(seed, seed % 2 ? CONFIG_SYNC_SECOND : CONFIG_SYNC_OFF);
         run_turns((int)pick(3000));
@@ -270,7 +271,7 @@ Test(journal, a_program_that_is_killed_loses_nothing_confirmed)
 
 Test(journal, what_always_confirms_survives_a_power_failure)
 {
-    for (uint64_t seed = 0; seed < 40; seed++) {
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
         text_bytes = 20 + seed % 3 * 1500;
         start(seed, CONFIG_SYNC_ALWAYS);
         run_turns((int)pick(3000));
@@ -283,7 +284,7 @@ Test(journal, what_always_confirms_survives_a_power_failure)
 Test(journal, what_fails_for_a_while_costs_nothing_confirmed)
 {
     static const int bad[] = {-EIO};
-    for (uint64_t seed = 0; seed < 40; seed++) {
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
         enum config_journal_sync policy = seed % 2 ? CONFIG_SYNC_ALWAYS : CONFIG_SYNC_SECOND;
         static const enum sim_call calls[] = {SIM_SYNC_RESULT, SIM_RENAME, SIM_SYNC_START,
                                               SIM_OPEN_UPDATE, SIM_WRITE,  SIM_TRUNCATE};
