@@ -46,28 +46,28 @@ struct config_hosts {
 
 /* All strings, also in the endpoints, are the table's or point into argv. */
 struct config {
-    struct endpoint listeners[CONFIG_LISTENERS_MAX];
-    size_t listener_count; /* 1 or more */
+    size_t listener_count; /* 1 or more, of `listeners` */
     const char *name;
     const char *motd; /* a file; NULL: none */
-    uint32_t max_clients; /* 0: as many as the descriptor limit allows */
-    struct config_hosts hosts;
     size_t max_line_bytes;
-    struct pace_limit rate; /* its rate 0: no limit */
     int64_t idle_timeout_ns; /* 0: never */
     size_t backlog_bytes;
+    size_t memory_bytes; /* 0: no limit */
+    const char *journal; /* a file; NULL: none */
+    const char *admin; /* the path of the operator's socket; NULL: none */
+    int64_t grace_ns; /* 0: what is left is cut at once */
+    int64_t slow_callback_ns;
+    struct endpoint listeners[CONFIG_LISTENERS_MAX];
+    uint32_t max_clients; /* 0: as many as the descriptor limit allows */
     enum config_slow_policy slow_policy;
     uint32_t history_lines;
-    size_t memory_bytes; /* 0: no limit */
-    bool memory_was_given;
-    const char *journal; /* a file; NULL: none */
     enum config_journal_sync journal_sync;
-    const char *admin; /* the path of the operator's socket; NULL: none */
-    bool check; /* verify the journal instead of serving */
-    int64_t grace_ns; /* 0: what is left is cut at once */
-    bool debug;
-    int64_t slow_callback_ns;
     enum log_level log_level;
+    struct pace_limit rate; /* its rate 0: no limit */
+    struct config_hosts hosts;
+    bool memory_was_given;
+    bool check; /* verify the journal instead of serving */
+    bool debug;
 };
 
 /* Room for every problem config_parse can name, and for the help; what has less is cut. */

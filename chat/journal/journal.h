@@ -95,6 +95,7 @@ struct journal {
     struct log *log;
     const char *path;
     enum config_journal_sync policy;
+    bool made; /* by this start: there was no file */
     bool can_sync; /* the file system has syncs that do not block */
     struct journal_source *source;
     struct hook hook;
@@ -135,6 +136,9 @@ int journal_open(struct journal *journal, const char *path, enum config_journal_
 /* Starts the two tasks in `group`, with `source` for files that are written anew. */
 void journal_start(struct journal *journal, struct task_group *group,
                    struct journal_source *source);
+
+/* Undoes a journal_open, for a start that fails later: a file that it made is removed. */
+void journal_discard(struct journal *journal);
 
 /* Closes everything. The tasks must have ended. Harmless on one that was only prepared. */
 void journal_close(struct journal *journal);

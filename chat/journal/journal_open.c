@@ -209,6 +209,19 @@ static int read_and_mend(struct journal *journal, int fd, recovery_visit *visit,
     return rc;
 }
 
+static void remove_if_made(const struct journal *journal)
+{
+    struct sys *sys = sys_of(journal);
+    if (journal->made)
+        (void)sys->unlink(sys, journal->path); /* nothing was kept in it */
+}
+
+void journal_discard(struct journal *journal)
+{
+    if (journal->current)
+        remove_if_made(journal);
+}
+
 int journal_open(struct journal *journal, const char *path, enum config_journal_sync policy,
                  recovery_visit *visit, void *context, char notes[JOURNAL_NOTES_TEXT])
 {
@@ -218,11 +231,16 @@ int journal_open(struct journal *journal, const char *path, enum config_journal_
         return -ENAMETOOLONG;
     journal->path = path;
     journal->policy = policy;
-    int fd = open_locked(journal);
+    struct sys_file_info before;
+    int fd = sys->path_info(sys, path, &before);
+    journal->made = fd == 0 && before.kind == SYS_FILE_NONE;
+    if (fd == 0)
+        fd = open_locked(journal);
     if (fd < 0)
         return fd;
     int rc = read_and_mend(journal, fd, visit, context, notes);
     if (rc < 0) {
+        remove_if_made(journal);
         (void)sys->close(sys, fd); /* the failure is what counts */
         for (int i = 0; i < 2; i++)
             file_sync_close(&journal->files[i].sync);

@@ -329,6 +329,7 @@ int server_open(struct server *server, struct loop *loop, const struct config *c
     signals_close(&server->signals);
 
 close_all:
+    journal_discard(&server->chat.journal);
     operators_close(&server->operators);
     server_close_listeners(server, 0);
     close_chat(server);

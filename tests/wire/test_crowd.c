@@ -169,7 +169,11 @@ static size_t most_idle_clients(void)
     return most;
 }
 
-Test(crowd, an_idle_client_costs_576_bytes_at_most)
+/* 576 bytes by design, and on top of that what the operator is shown of it: when it came, and from
+ * which address and port. */
+#define IDLE_CLIENT_BYTES (576 + 32)
+
+Test(crowd, an_idle_client_costs_no_more_than_by_design)
 {
     enum { FIRST = 1000 };
     size_t most = most_idle_clients();
@@ -183,7 +187,7 @@ Test(crowd, an_idle_client_costs_576_bytes_at_most)
     double each =
         ((double)server_anonymous_bytes(server) - (double)first_bytes) / (double)(most - FIRST);
     if (MEMORY_IS_MEASURED)
-        cr_assert_leq(each, 576, "an idle client costs %.0f bytes", each);
+        cr_assert_leq(each, IDLE_CLIENT_BYTES, "an idle client costs %.0f bytes", each);
     crowd_free(crowd);
     server_stop(server);
 }

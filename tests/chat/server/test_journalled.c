@@ -188,6 +188,19 @@ Test(journalled, a_file_that_is_no_journal_or_is_held_fails_the_start)
     server_fixture_raze();
 }
 
+Test(journalled, a_start_that_fails_leaves_no_file_that_it_made)
+{
+    static const char *const no_motd[] = {"--journal", PATH, "--motd", "/nowhere", NULL};
+    server_fixture_build(NULL);
+    cr_assert_lt(server_fixture_start(no_motd), 0);
+    cr_assert_null(sim_file_text(server_fixture.sim, PATH));
+    start(second);
+    end();
+    cr_assert_lt(server_fixture_start(no_motd), 0);
+    cr_assert_not_null(sim_file_text(server_fixture.sim, PATH), "there was one before");
+    server_fixture_raze();
+}
+
 /* Much is said in two rooms, so that the file is written anew again and again. */
 Test(journalled, a_file_that_was_written_anew_holds_what_is_remembered)
 {
