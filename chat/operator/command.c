@@ -4,6 +4,7 @@
 
 #include "chat/operator/operator_internal.h"
 #include "chat/people/bans.h"
+#include "chat/session/call.h"
 #include "chat/text/units.h"
 
 /* One command: `run` gets the words after its name. It returns why it was not carried out, or NULL.
@@ -12,18 +13,15 @@ struct command_row {
     const char *name;
     const char *arguments; /* as `help` shows them; [optional] ones last */
     const char *help;
-    const char *(*run)(struct operator_session *self, char *rest);
+    const char *(*run)(struct operator_session *self, const char *rest);
 };
 
 /* Takes the first word off `*rest`, which then begins with the next one. */
-static char *take_word(char **rest)
+static struct word take_word(const char **rest)
 {
-    char *word = *rest;
-    size_t length = strcspn(word, " ");
-    char *next = word + length;
-    next += strspn(next, " ");
-    word[length] = '\0';
-    *rest = next;
+    struct word word = {.text = *rest, .length = strcspn(*rest, " ")};
+    *rest += word.length;
+    *rest += strspn(*rest, " ");
     return word;
 }
 
@@ -37,46 +35,46 @@ static const char *start_list(struct operator_session *self,
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-static const char *run_stats(struct operator_session *self, char *rest)
+static const char *run_stats(struct operator_session *self, const char *rest)
 {
     (void)rest;
     operator_print_stats(self);
     return NULL;
 }
 
-static const char *run_top(struct operator_session *self, char *rest)
+static const char *run_top(struct operator_session *self, const char *rest)
 {
     (void)rest;
     operator_print_rates(self);
     return NULL;
 }
 
-static const char *run_metrics(struct operator_session *self, char *rest)
+static const char *run_metrics(struct operator_session *self, const char *rest)
 {
     (void)rest;
     operator_print_metrics(self);
     return NULL;
 }
 
-static const char *run_clients(struct operator_session *self, char *rest)
+static const char *run_clients(struct operator_session *self, const char *rest)
 {
     (void)rest;
     return start_list(self, operator_next_client);
 }
 
-static const char *run_rooms(struct operator_session *self, char *rest)
+static const char *run_rooms(struct operator_session *self, const char *rest)
 {
     (void)rest;
     return start_list(self, operator_next_room);
 }
 
-static const char *run_tasks(struct operator_session *self, char *rest)
+static const char *run_tasks(struct operator_session *self, const char *rest)
 {
     (void)rest;
     return start_list(self, operator_next_tasks);
 }
 
-static const char *run_timers(struct operator_session *self, char *rest)
+static const char *run_timers(struct operator_session *self, const char *rest)
 {
     (void)rest;
     return start_list(self, operator_next_timers);
@@ -84,17 +82,17 @@ static const char *run_timers(struct operator_session *self, char *rest)
 
 /* --- people ----------------------------------------------------------------------------------- */
 
-static const char *run_kick(struct operator_session *self, char *rest)
+static const char *run_kick(struct operator_session *self, const char *rest)
 {
-    const char *name = take_word(&rest);
-    struct client *client = client_find(self->operators->chat, name, strlen(name));
+    struct word name = take_word(&rest);
+    struct client *client = client_find(self->operators->chat, name.text, name.length);
     if (!client)
         return "nobody is called that";
     session_kick(client, rest);
     return NULL;
 }
 
-static const char *run_say(struct operator_session *self, char *rest)
+static const char *run_say(struct operator_session *self, const char *rest)
 {
     const struct chat *chat = self->operators->chat;
     if (!text_visible(rest, strlen(rest)))
@@ -109,14 +107,15 @@ static const char *run_say(struct operator_session *self, char *rest)
     return start_list(self, operator_say_on);
 }
 
-static const char *run_ban(struct operator_session *self, char *rest)
+static const char *run_ban(struct operator_session *self, const char *rest)
 {
     struct chat *chat = self->operators->chat;
     struct sys *sys = chat->loop->sys;
-    const char *address = take_word(&rest);
-    int64_t until_ns = BAN_FOR_EVER, for_ns;
+    struct word address = take_word(&rest);
+    int64_t until_ns = BAN_FOR_EVER;
+    int64_t for_ns = 0;
     struct net net;
-    if (net_parse(address, strlen(address), &net) < 0)
+    if (net_parse(address.text, address.length, &net) < 0)
         return "an address is 192.0.2.7, 192.0.2.0/24, 2001:db8::1 or 2001:db8::/32";
     if (*rest && (units_parse_duration(rest, strlen(rest), &for_ns) < 0 || for_ns == 0))
         return "a duration is 250ms, 5s, 10m, 1h or a number of seconds";
@@ -125,7 +124,7 @@ static const char *run_ban(struct operator_session *self, char *rest)
     return bans_add(chat, &net, until_ns) < 0 ? "there are too many bans" : NULL;
 }
 
-static const char *run_unban(struct operator_session *self, char *rest)
+static const char *run_unban(struct operator_session *self, const char *rest)
 {
     struct net net;
     if (net_parse(rest, strlen(rest), &net) < 0)
@@ -133,7 +132,7 @@ static const char *run_unban(struct operator_session *self, char *rest)
     return bans_remove(self->operators->chat, &net) < 0 ? "there is no such ban" : NULL;
 }
 
-static const char *run_bans(struct operator_session *self, char *rest)
+static const char *run_bans(struct operator_session *self, const char *rest)
 {
     (void)rest;
     bans_expire(self->operators->chat);
@@ -142,7 +141,7 @@ static const char *run_bans(struct operator_session *self, char *rest)
 
 /* --- the server ------------------------------------------------------------------------------- */
 
-static const char *run_shutdown(struct operator_session *self, char *rest)
+static const char *run_shutdown(struct operator_session *self, const char *rest)
 {
     int64_t grace_ns = -1;
     if (*rest && units_parse_duration(rest, strlen(rest), &grace_ns) < 0)
@@ -151,7 +150,7 @@ static const char *run_shutdown(struct operator_session *self, char *rest)
     return NULL;
 }
 
-static const char *run_debug(struct operator_session *self, char *rest)
+static const char *run_debug(struct operator_session *self, const char *rest)
 {
     struct debug *debug = &self->operators->chat->loop->debug;
     if (strcmp(rest, "on") != 0 && strcmp(rest, "off") != 0)
@@ -160,7 +159,7 @@ static const char *run_debug(struct operator_session *self, char *rest)
     return NULL;
 }
 
-static const char *run_slow_callback(struct operator_session *self, char *rest)
+static const char *run_slow_callback(struct operator_session *self, const char *rest)
 {
     int64_t threshold_ns;
     if (units_parse_duration(rest, strlen(rest), &threshold_ns) < 0 || threshold_ns < NS_PER_MS)
@@ -169,7 +168,7 @@ static const char *run_slow_callback(struct operator_session *self, char *rest)
     return NULL;
 }
 
-static const char *run_quit(struct operator_session *self, char *rest)
+static const char *run_quit(struct operator_session *self, const char *rest)
 {
     (void)rest;
     self->ended = true;
@@ -178,7 +177,7 @@ static const char *run_quit(struct operator_session *self, char *rest)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-static const char *run_help(struct operator_session *self, char *rest);
+static const char *run_help(struct operator_session *self, const char *rest);
 
 static const struct command_row rows[] = {
     {"help", "", "this list", run_help},
@@ -202,7 +201,7 @@ static const struct command_row rows[] = {
 
 #define ROWS (sizeof(rows) / sizeof(*rows))
 
-static const char *run_help(struct operator_session *self, char *rest)
+static const char *run_help(struct operator_session *self, const char *rest)
 {
     (void)rest;
     for (size_t i = 0; i < ROWS; i++) {
@@ -212,10 +211,11 @@ static const char *run_help(struct operator_session *self, char *rest)
     return NULL;
 }
 
-static const struct command_row *find_row(const char *name)
+static const struct command_row *find_row(struct word name)
 {
     for (size_t i = 0; i < ROWS; i++)
-        if (strcmp(rows[i].name, name) == 0)
+        if (strlen(rows[i].name) == name.length &&
+            memcmp(rows[i].name, name.text, name.length) == 0)
             return &rows[i];
     return NULL;
 }
@@ -232,10 +232,9 @@ void operator_command(struct operator_session *self, size_t length)
 {
     const char *trimmed = self->clean;
     length = text_trim(&trimmed, length);
-    char *rest = self->clean + (trimmed - self->clean);
-    rest[length] = '\0';
-    const char *name = take_word(&rest);
-    const struct command_row *row = find_row(name);
+    self->clean[trimmed - self->clean + (ptrdiff_t)length] = '\0';
+    const char *rest = trimmed;
+    const struct command_row *row = find_row(take_word(&rest));
     if (!row) {
         operator_print(self, "ERR no such command: help lists them");
     } else if (!takes(row, rest)) {
