@@ -100,7 +100,9 @@ static void check_rate(const char *text, size_t length)
     size_t before = slash ? (size_t)(slash - text) : length;
     struct pace_limit limit = {7, 7};
     int64_t lines = model_scaled(text, before, none, one);
-    int64_t burst = lines ? lines * UNITS_RATE_BURST_SECONDS : 1;
+    /* Beyond the limit the product does not matter, and could overflow. */
+    bool small = lines <= UNITS_RATE_LINES_MAX;
+    int64_t burst = lines ? (small ? lines : 1) * UNITS_RATE_BURST_SECONDS : 1;
 
     if (slash)
         burst = model_scaled(slash + 1, length - before - 1, none, one);
