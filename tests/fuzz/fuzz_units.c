@@ -101,8 +101,8 @@ static void check_rate(const char *text, size_t length)
     struct pace_limit limit = {7, 7};
     int64_t lines = model_scaled(text, before, none, one);
     /* Beyond the limit the product does not matter, and could overflow. */
-    bool small = lines <= UNITS_RATE_LINES_MAX;
-    int64_t burst = lines ? (small ? lines : 1) * UNITS_RATE_BURST_SECONDS : 1;
+    int64_t small_lines = lines <= UNITS_RATE_LINES_MAX ? lines : 1;
+    int64_t burst = lines ? small_lines * UNITS_RATE_BURST_SECONDS : 1;
 
     if (slash)
         burst = model_scaled(slash + 1, length - before - 1, none, one);
