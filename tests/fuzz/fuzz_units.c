@@ -33,7 +33,8 @@ static int64_t model_digits(const char *text, size_t length, size_t *used)
 
     for (*used = 0; *used < length && strchr("0123456789", text[*used]) && text[*used]; ++*used) {
         int64_t digit = text[*used] - '0';
-        value = product(value, 10) > BEYOND - digit ? BEYOND : value * 10 + digit;
+        int64_t tens = product(value, 10);
+        value = tens > BEYOND - digit ? BEYOND : tens + digit;
     }
     return *used > 0 ? value : -1;
 }
