@@ -77,7 +77,8 @@ asan: | $(AFTER_SETUP) ## all tests again under the address and undefined behavi
 # Unoptimized, gcc knows less of how long a text can be.
 COVERAGE := -O0 -g --coverage -Wno-format-truncation
 coverage: | $(AFTER_SETUP) ## branch coverage of reactor/ and chat/ per file, by all tests
-	find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	mkdir -p $(BUILD)/coverage
+	find $(BUILD)/coverage -name '*.gcda' -delete
 	$(MAKE) test BUILD=$(BUILD)/coverage CFLAGS='$(COVERAGE)'; status=$$?; \
 		tests/scripts/coverage $(BUILD)/coverage && exit $$status
 

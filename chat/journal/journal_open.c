@@ -14,7 +14,7 @@ static struct sys *sys_of(const struct journal *journal)
     return journal->loop->sys;
 }
 
-/* Adds a sentence to what is told of the start. */
+/* Adds a sentence to the notes. */
 static void note(char notes[JOURNAL_NOTES_TEXT], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -80,7 +80,7 @@ static int copy_bytes(int from, struct sys *sys, int to)
     return (int)got;
 }
 
-/* Keeps a copy of the damaged file for whoever wants to look at it. */
+/* Keeps a copy of the damaged file, so that a person can look at it. */
 static int keep_damaged(const struct journal *journal)
 {
     struct sys *sys = sys_of(journal);

@@ -24,10 +24,10 @@
 
 struct recovery {
     uint64_t records; /* good ones, those of unknown types included */
-    uint64_t end_bytes; /* where the last good record ends; 0: not even the header is whole */
+    uint64_t end_bytes; /* the end of the last good record; 0: the header is not whole */
     uint64_t middle_bytes; /* damaged, in front of a good record */
     uint64_t tail_bytes; /* after end_bytes */
-    uint64_t hole_bytes; /* where a hole begins that nothing says was synced; UINT64_MAX: none */
+    uint64_t hole_bytes; /* start of the first hole not known as synced; UINT64_MAX: none */
 };
 
 /* What is done with a good record: its texts are valid during the call. Returns 0, or -errno, which
