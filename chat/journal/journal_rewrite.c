@@ -24,7 +24,7 @@ static struct journal_file *other_file(struct journal *journal)
     return journal->current == &journal->files[0] ? &journal->files[1] : &journal->files[0];
 }
 
-/* Makes FILE.new, empty. It is locked before it gets FILE's name, so that no other server opens it. */
+/* Makes FILE.new, empty, and locks it before it gets FILE's name: no other server may open it. */
 static int open_fresh(struct journal *journal)
 {
     struct sys *sys = sys_of(journal);
